@@ -1,0 +1,1 @@
+"""Engineering and community metrics as software-defined assets on Dagster and PostgreSQL."""

@@ -1,0 +1,111 @@
+"""Which repositories there are: metrics.yaml and its organizations, looked up at the provider."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from metrics_assets.assets.collecting import Collected, Collector
+from metrics_assets.settings import RepositorySettings
+from metrics_assets.sources.errors import Blocked, NotFound, SourceError
+from metrics_assets.sources.github import collect
+from metrics_assets.sources.records import Repository
+
+
+async def collect_repositories(collector: Collector) -> Collected:
+    """Collect every repository of metrics.yaml with its counters, and take over what metrics.yaml says of it.
+
+    A repository that is gone or blocked keeps its history and is marked; one that metrics.yaml no longer names
+    leaves the figures.
+    """
+    collected = Collected()
+    github = collector.github.accounted()
+    rows: list[dict[str, Any]] = []
+    for entry in await _wanted(collector):
+        try:
+            found = await collect.repository(github, entry.github)
+        except SourceError as error:
+            collected.missing[entry.github] = str(error)
+            collector.report(f"repositories: {entry.github}: {error}")
+            known = _mark(collector, entry.github, error)
+            if known is not None:
+                rows.append(_settings_row(known, entry.github, entry))
+            continue
+        collector.write(found, collected)
+        collected.repositories += 1
+        one = next(record for record in found if isinstance(record, Repository))
+        rows.append(_settings_row(one.repository_id, one.repository, entry))
+    _replace_settings(collector, rows)
+    collected.requests, collected.points = github.spent.requests, github.spent.points
+    return collected
+
+
+async def _wanted(collector: Collector) -> list[RepositorySettings]:
+    """The repositories that metrics.yaml lists, and the others of its organizations."""
+    wanted = list(collector.settings.repositories)
+    for login in collector.settings.organizations:
+        listed = {entry.github.lower() for entry in wanted}
+        names = await collect.organization(collector.github, login)
+        wanted += [RepositorySettings(github=name) for name in names if name.lower() not in listed]
+    return wanted
+
+
+def _mark(collector: Collector, repository: str, error: SourceError) -> int | None:
+    """Note that a repository is gone or blocked; its id, if it was ever collected."""
+    state = "gone" if isinstance(error, NotFound) else "blocked" if isinstance(error, Blocked) else None
+    with collector.engine.begin() as connection:
+        found = connection.execute(
+            sa.text(
+                "update raw.repositories set state = coalesce(:state, state) "
+                "where lower(repository) = lower(:repository) returning repository_id"
+            ),
+            {"state": state, "repository": repository},
+        ).scalar()
+    return int(found) if found is not None else None
+
+
+def _settings_row(repository_id: int, repository: str, entry: RepositorySettings) -> dict[str, Any]:
+    return {
+        "repository_id": repository_id,
+        "repository": repository,
+        "team": entry.team,
+        "deployment_source": entry.deployments.source,
+        "environment": entry.deployments.environment,
+        "release_tag_pattern": entry.deployments.release_tags,
+        "incident_labels": entry.incidents.labels,
+        "incident_maximum_gap_hours": entry.incidents.maximum_gap_hours,
+        "entities": list(entry.collect),
+    }
+
+
+def _replace_settings(collector: Collector, rows: list[dict[str, Any]]) -> None:
+    settings = collector.settings
+    with collector.engine.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into ops.portfolio (portfolio, start, settle_days, minimum_group, person_key_check) "
+                "values (:portfolio, :start, :settle_days, :minimum_group, :check) on conflict (only_row) do update "
+                "set portfolio = excluded.portfolio, start = excluded.start, settle_days = excluded.settle_days, "
+                "minimum_group = excluded.minimum_group"
+            ),
+            {
+                "portfolio": settings.portfolio,
+                "start": settings.start,
+                "settle_days": settings.settle_days,
+                "minimum_group": settings.privacy.minimum_group,
+                "check": collector.people.check,
+            },
+        )
+        connection.execute(sa.text("delete from ops.repository_settings"))
+        if rows:
+            # Two names of metrics.yaml may be one repository that was renamed; the first entry counts.
+            unique = {row["repository_id"]: row for row in reversed(rows)}
+            columns = list(rows[0])
+            connection.execute(
+                sa.text(
+                    f"insert into ops.repository_settings ({', '.join(columns)}) "
+                    f"values ({', '.join(':' + column for column in columns)})"
+                ),
+                list(unique.values()),
+            )

@@ -1,0 +1,178 @@
+"""The reports: the dashboard site, built from the warehouse and swapped in whole."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+import pandas as pd
+import sqlalchemy as sa
+
+from metrics_assets import settings as configuration
+from metrics_assets.assets.alerts import conditions_on
+from metrics_assets.assets.shared import PUBLISH, Shared, Warehouse, key_of
+from metrics_assets.catalogue.alerts import load_rules
+from metrics_assets.catalogue.metrics import load_catalogue
+from metrics_assets.catalogue.tiers import load_tiers
+from metrics_assets.partitions import days_of
+from metrics_assets.warehouse.frames import read_metric_values
+
+if TYPE_CHECKING:
+    from metrics_assets.reporting.data import OverviewData
+
+TIER_SET = "standard"
+_WEEKS = 26
+
+
+def report_assets(shared: Shared) -> list[dg.AssetsDefinition]:
+    """The asset site/overview."""
+
+    @dg.asset(
+        key=["site", "overview"],
+        deps=[key_of(f"metrics.{table}") for table in ("dora_daily", "repository_daily", "scores", "anomalies")],
+        description="The dashboard site as of the partition's day: DORA tiers and trends, what needs attention, every "
+        "repository. Static pages under METRICS_HOME/site; a build is complete before it is switched to.",
+        **shared.arguments(PUBLISH, {"html"}),
+    )
+    def overview(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
+        from metrics_assets.reporting.overview import overview_files
+        from metrics_assets.reporting.pages import static_files
+        from metrics_assets.reporting.site import publish
+
+        data = overview_data(warehouse.engine, days_of(context).last)
+        files = {**overview_files(data), **static_files()}
+        index = publish(files, configuration.metrics_home() / "site")
+        return dg.MaterializeResult(
+            metadata={
+                "site": dg.MetadataValue.path(str(index)),
+                "files": len(files),
+                "bytes": sum(len(text.encode()) for text in files.values()),
+                "repositories": len(data.repositories),
+                "alerts": len(data.alerts),
+            }
+        )
+
+    return [overview]
+
+
+def overview_data(engine: sa.Engine, day: date) -> OverviewData:
+    """What the overview shows as of a day."""
+    from metrics_assets.reporting import data as site
+
+    catalogue, bands = load_catalogue(), load_tiers()
+    shown = [key for key in site.OVERVIEW_METRICS if key in catalogue.metrics]
+    values = read_metric_values(engine, shown, day - timedelta(weeks=_WEEKS), day + timedelta(days=1))
+    with engine.connect() as connection:
+        portfolio = connection.execute(sa.text("select portfolio, start from ops.portfolio")).one()
+        repositories = connection.execute(sa.text(_REPOSITORIES), {"day": day}).all()
+        tiers = _frame(connection, _TIERS, day=day, tier_set=TIER_SET, metrics=shown)
+        anomalies = _frame(connection, _ANOMALIES, since=day - timedelta(days=27), day=day)
+        problems = connection.execute(sa.text(_PROBLEMS)).scalars().all()
+    return site.OverviewData(
+        portfolio=portfolio.portfolio,
+        data_through=day,
+        start=portfolio.start,
+        tier_source=next(band.source for band in bands if band.tier_set == TIER_SET),
+        metrics={
+            metric.key: site.MetricInfo(
+                key=metric.key,
+                title=metric.title,
+                definition=metric.definition,
+                formula=metric.formula,
+                unit=metric.unit,
+                direction=metric.direction,
+                window=metric.window,
+                unknown=metric.unknown,
+                minimum_n=metric.minimum_n,
+                source=metric.source,
+            )
+            for metric in catalogue.metrics.values()
+        },
+        bands={
+            key: tuple(
+                site.TierBand(band.tier, band.at_least, band.below)
+                for band in bands
+                if band.tier_set == TIER_SET and band.metric == key
+            )
+            for key in shown
+        },
+        repositories=tuple(
+            site.RepositoryInfo(row.repository, row.team, row.state, row.deployment_source) for row in repositories
+        ),
+        values=values.rename(columns={"subject": "repository"})[list(site.VALUE_COLUMNS)],
+        tiers=tiers,
+        alerts=_alerts(engine, day),
+        anomalies=anomalies,
+        problems=tuple(problems),
+    )
+
+
+_REPOSITORIES = """
+select settings.repository, settings.team, repositories.state, daily.deployment_source
+from ops.repository_settings as settings
+join raw.repositories as repositories using (repository_id)
+left join metrics.dora_daily as daily on daily.repository_id = settings.repository_id and daily.date = :day
+order by settings.repository
+"""
+_TIERS = """
+select subject as repository, metric, metrics.dora_tier(:tier_set, metric, value) as tier
+from metrics.metric_values
+where date = :day and metric = any (:metrics) and state in ('ok', 'provisional')
+  and metrics.dora_tier(:tier_set, metric, value) is not null
+order by 1, 2
+"""
+_ANOMALIES = """
+select metric, subject, date, value, expected, severity, kind, explanation
+from metrics.anomalies
+where state = 'anomaly' and date >= :since and date <= :day
+order by date desc, abs(score) desc nulls last, subject, metric
+"""
+# The last word on each repository and entity.
+_PROBLEMS = """
+select repository || ': ' || entity || ' incomplete: ' || reason
+from (
+    select distinct on (repository, entity) * from ops.collection_log order by repository, entity, finished_at desc
+) as latest
+where outcome = 'incomplete'
+order by repository, entity
+"""
+
+
+def _frame(connection: sa.Connection, sql: str, **parameters: Any) -> pd.DataFrame:
+    rows = connection.execute(sa.text(sql), parameters)
+    columns = list(rows.keys())
+    return pd.DataFrame([tuple(row) for row in rows], columns=columns)
+
+
+def _alerts(engine: sa.Engine, day: date) -> pd.DataFrame:
+    """What the rules say as of the day itself; an alert that is being told since an earlier day keeps that day."""
+    from metrics_assets.reporting.data import ALERT_COLUMNS
+
+    with engine.connect() as connection:
+        known = connection.execute(
+            sa.text(
+                "select rule, subject, min(opened_on) as opened_on from ops.alerts where opened_on <= :day "
+                "and (resolved_on is null or resolved_on > :day) group by rule, subject"
+            ),
+            {"day": day},
+        )
+        opened = {(row.rule, row.subject): row.opened_on for row in known}
+    rules = {rule.key: rule for rule in load_rules()}
+    rows = [
+        (
+            condition.rule,
+            rules[condition.rule].title,
+            condition.subject,
+            rules[condition.rule].severity,
+            "firing",
+            opened.get((condition.rule, condition.subject), day),
+            condition.value,
+            condition.n,
+            condition.reference,
+            f"{condition.text} {rules[condition.rule].action}",
+        )
+        for condition in conditions_on(engine, day)
+        if condition.verdict == "breached"
+    ]
+    return pd.DataFrame(rows, columns=list(ALERT_COLUMNS))

@@ -1,0 +1,139 @@
+"""What all assets have in common: partitions, resources, groups in the data's order, and how results are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+import sqlalchemy as sa
+
+from metrics_assets import settings as configuration
+from metrics_assets.settings import Settings
+from metrics_assets.sources.github.client import GitHub
+from metrics_assets.sources.http import ApiClient
+from metrics_assets.warehouse.derived import table_columns
+from metrics_assets.warehouse.engine import engine
+from metrics_assets.warehouse.people import person_keys
+from metrics_assets.warehouse.write import PersonKeys
+
+# Groups are named so that their alphabetical order, which the UI uses, is the order of the data's way.
+COLLECT, DERIVE, EVALUATE, FORECAST, NOTIFY, PUBLISH = (
+    "collect",
+    "derive",
+    "evaluate",
+    "forecast",
+    "notify",
+    "publish",
+)
+OWNERS = ["team:metrics"]
+GITHUB_POOL = "github"
+
+# GitHub's secondary limits per minute, with some room; 1 point per request for what we ask.
+_PER_MINUTE = {"core": 850, "graphql": 1900}
+
+
+class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The PostgreSQL of METRICS_DATABASE_URL, or the embedded one."""
+
+    @property
+    def engine(self) -> sa.Engine:
+        return engine()
+
+    def people(self, settings: Settings) -> PersonKeys:
+        return person_keys(self.engine, configuration.metrics_home(), settings.bots)
+
+
+class GitHubApi(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """GitHub at GITHUB_API_URL with the token of GITHUB_TOKEN; both are read when a run needs them."""
+
+    def connect(self, settings: Settings) -> GitHub:
+        source = settings.sources.github
+        client = ApiClient(
+            configuration.github_api_url(),
+            {
+                "Authorization": f"Bearer {configuration.github_token()}",
+                "User-Agent": "metrics_assets",
+                "X-GitHub-Api-Version": "2022-11-28",
+            },
+            share=source.share_of_budget,
+            concurrency=source.concurrency,
+            per_minute=_PER_MINUTE,
+        )
+        return GitHub(client, page_size=source.page_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the asset modules need to build their assets."""
+
+    settings: Settings
+    partitions: dg.DailyPartitionsDefinition
+
+    def arguments(self, group: str, kinds: set[str]) -> dict[str, Any]:
+        """The arguments that every asset of a group has."""
+        return {
+            "group_name": group,
+            "kinds": kinds,
+            "owners": OWNERS,
+            "partitions_def": self.partitions,
+            "backfill_policy": dg.BackfillPolicy.single_run(),
+        }
+
+    def spec(self, table: str, group: str, kinds: set[str], description: str, deps: Sequence[str] = ()) -> dg.AssetSpec:
+        """The spec of an asset that is the table 'schema.table'."""
+        return dg.AssetSpec(
+            key=key_of(table),
+            deps=[key_of(name) for name in deps],
+            description=description,
+            group_name=group,
+            kinds=kinds,
+            owners=OWNERS,
+            partitions_def=self.partitions,
+            metadata=table_metadata(table),
+        )
+
+
+def key_of(table: str) -> dg.AssetKey:
+    """The asset key of a table: metrics.dora_daily is metrics/dora_daily."""
+    return dg.AssetKey(table.split("."))
+
+
+def table_metadata(table: str) -> dict[str, Any]:
+    """What the UI shows of a table before it was ever filled: its name and its columns."""
+    columns = table_columns()[table]
+    return {
+        "dagster/table_name": table,
+        "dagster/column_schema": dg.TableSchema(
+            columns=[
+                dg.TableColumn(c.name, c.type, constraints=dg.TableColumnConstraints(nullable=c.nullable))
+                for c in columns
+            ]
+        ),
+    }
+
+
+def preview(connection: sa.Connection, sql: str, **parameters: Any) -> dg.MetadataValue:  # type: ignore[type-arg]
+    """A few rows as a Markdown table. Never pass people's rows here."""
+    rows = connection.execute(sa.text(sql), parameters)
+    return markdown_table(list(rows.keys()), [tuple(row) for row in rows])
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MetadataValue:  # type: ignore[type-arg]
+    """Rows as Markdown; vertical bars in texts would end a cell."""
+    if not rows:
+        return dg.MetadataValue.md("(no rows)")
+    lines = [" | ".join(columns), " | ".join("---" for _ in columns)]
+    lines += [" | ".join(_cell(value) for value in row) for row in rows]
+    return dg.MetadataValue.md("\n".join(f"| {line} |" for line in lines))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "unknown"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    return str(value).replace("|", "\\|").replace("\n", " ")[:120]
+
+

@@ -1,0 +1,105 @@
+"""`metrics check`: everything that can be wrong before a run, each as a sentence with its remedy."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from metrics_assets import settings as configuration
+from metrics_assets.errors import MetricsError
+from metrics_assets.settings import Settings
+from metrics_assets.sources.http import ApiClient, Spent
+from metrics_assets.warehouse.engine import database_url, ensure_database
+
+# What a classic token needs for everything that is collected; fine-grained ones do not say what they may.
+_SCOPES = ("repo", "public_repo")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    good: bool
+    text: str
+
+
+def check_everything() -> list[Finding]:
+    """Configuration, channels, database, token and every repository; nothing is written to the warehouse."""
+    try:
+        settings = configuration.load()
+    except MetricsError as error:
+        return [Finding(False, line) for line in str(error).splitlines()]
+    findings = [
+        Finding(
+            True,
+            f"{configuration.config_path()}: {len(settings.repositories)} repositories, "
+            f"{len(settings.organizations)} organizations, from {settings.start}",
+        )
+    ]
+    packages = sum(len(repository.packages) for repository in settings.repositories)
+    if packages:
+        findings.append(Finding(True, f"{packages} packages are listed; this version does not collect them yet."))
+    return [*findings, *_channels(settings), _database(), *asyncio.run(_github(settings))]
+
+
+def _channels(settings: Settings) -> list[Finding]:
+    from metrics_assets.alerting.delivery import channel_url
+
+    findings = []
+    for name in settings.channels:
+        try:
+            channel_url(name, settings.channels)
+            findings.append(Finding(True, f"channel {name}: {settings.channels[name].url_env} is set"))
+        except MetricsError as error:
+            findings.append(Finding(False, str(error)))
+    if not settings.channels:
+        findings.append(Finding(True, "no channels: alerts show on the site and wake nobody"))
+    return findings
+
+
+def _database() -> Finding:
+    try:
+        url = database_url()
+        ensure_database(url)
+    except MetricsError as error:
+        return Finding(False, str(error))
+    return Finding(True, f"database {url.render_as_string(hide_password=True)}")
+
+
+async def _github(settings: Settings) -> list[Finding]:
+    try:
+        url, token = configuration.github_api_url(), configuration.github_token()
+    except MetricsError as error:
+        return [Finding(False, str(error))]
+    findings = []
+    spent = Spent()
+    headers = {"Authorization": f"Bearer {token}", "User-Agent": "metrics_assets"}
+    async with ApiClient(url, headers) as client:
+        try:
+            answer = await client.request("GET", "/rate_limit", resource="core", spent=spent, tries=2)
+        except MetricsError as error:
+            return [Finding(False, str(error))]
+        findings.append(_budget(url, answer.json))
+        scopes = answer.headers.get("x-oauth-scopes")
+        if scopes is not None and not set(_SCOPES) & {scope.strip() for scope in scopes.split(",")}:
+            findings.append(
+                Finding(False, f"GITHUB_TOKEN has the scopes '{scopes}'; give it public_repo, or repo for private ones.")
+            )
+        for repository in settings.repositories:
+            try:
+                await client.request("GET", f"/repos/{repository.github}", resource="core", spent=spent, tries=2)
+                findings.append(Finding(True, f"repository {repository.github}"))
+            except MetricsError as error:
+                findings.append(Finding(False, f"repository {repository.github}: {error}"))
+    return findings
+
+
+def _budget(url: str, limits: object) -> Finding:
+    try:
+        resources = limits["resources"]  # type: ignore[index]
+        left = {name: resources[name]["remaining"] for name in ("core", "graphql")}
+    except (KeyError, TypeError):
+        return Finding(True, f"GitHub at {url} answers")
+    return Finding(
+        True, f"GitHub at {url}: {left['core']} requests and {left['graphql']} GraphQL points left this hour"
+    )

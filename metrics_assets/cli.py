@@ -1,0 +1,226 @@
+"""The command `metrics`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import webbrowser
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from metrics_assets import settings as configuration
+from metrics_assets.errors import ConfigurationError, MetricsError
+from metrics_assets.paths import DEMO_CONFIG
+
+if TYPE_CHECKING:
+    from metrics_assets.demo.server import DemoServer
+
+_DAY = click.DateTime(formats=["%Y-%m-%d"])
+_DEMO_FOLDER = "demo"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Engineering and community metrics as assets on Dagster and PostgreSQL."""
+
+
+@commands.command()
+@click.option("--from", "first", type=_DAY, help="First day (UTC); the default is `start` of metrics.yaml.")
+@click.option("--to", "last", type=_DAY, help="Last day (UTC); the default is `end` of metrics.yaml, or yesterday.")
+@click.option("--select", help="Only these assets, in Dagster's selection syntax, for example group:derive.")
+def run(first: datetime | None, last: datetime | None, select: str | None) -> None:
+    """Run the main job on metrics.yaml, then check the thresholds and deliver alerts."""
+    settings = configuration.load()
+    configuration.github_token()
+    configuration.github_api_url()
+    _check_channels(settings)
+    _run(settings, first.date() if first else None, last.date() if last else None, select)
+
+
+@commands.command()
+def demo() -> None:
+    """Run the main job on the sample organisation: nothing to install, no token, ends by itself."""
+    with _sample_organisation() as server:
+        _run(configuration.load(), None, None, None)
+        for alert in server.received:
+            click.echo(f"  the webhook received: {alert['title']}. {alert['text']}")
+
+
+@commands.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the Dagster UI on 127.0.0.1.")
+@click.option("--open", "open_browser", is_flag=True, help="Open the UI in a browser.")
+def up(port: int, open_browser: bool) -> None:
+    """Open the Dagster UI (web server and daemon) on the same database; Ctrl-C ends it.
+
+    Without a metrics.yaml it shows the sample organisation of `metrics demo`, whose server runs along.
+    """
+    if configuration.config_path().exists():
+        configuration.load()
+        _serve(port, open_browser)
+    else:
+        click.echo(f"{configuration.config_path()} does not exist: showing the sample organisation of `metrics demo`.")
+        with _sample_organisation():
+            _serve(port, open_browser)
+
+
+@commands.command()
+def check() -> None:
+    """Say what is wrong with the configuration, the database or the token, and how to mend it."""
+    from metrics_assets.checking import check_everything
+
+    findings = check_everything()
+    for finding in findings:
+        click.echo(f"{'ok  ' if finding.good else 'BAD '} {finding.text}")
+    if not all(finding.good for finding in findings):
+        sys.exit(2)
+
+
+@commands.command("db-url")
+def db_url() -> None:
+    """Print the warehouse's URL for psql and other tools; an embedded server is started and kept while in use."""
+    from metrics_assets.warehouse.engine import database_url, engine
+
+    _use_demo_home_without_config()
+    engine()
+    click.echo(_plain(database_url().render_as_string(hide_password=False)))
+
+
+@commands.command()
+def schema() -> None:
+    """Print the JSON Schema of metrics.yaml, for editors."""
+    click.echo(json.dumps(configuration.Settings.model_json_schema(), indent=2))
+
+
+def main() -> None:
+    """Entry point: an error that a person can mend is a sentence and exit code 2, never a traceback."""
+    try:
+        commands.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except MetricsError as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+
+
+def _run(settings: configuration.Settings, first: date | None, last: date | None, select: str | None) -> None:
+    from metrics_assets import running
+    from metrics_assets.environment import prepare, site_index
+
+    began = time.monotonic()
+    days = running.default_range(settings, datetime.now(UTC).date(), first, last)
+    warehouse = prepare()
+    from dagster import DagsterInstance
+
+    from metrics_assets.definitions import build
+
+    click.echo(f"{settings.portfolio}: {days[0]} to {days[1]}", err=True)
+    with DagsterInstance.get() as instance:
+        outcome = running.run_main_job(build(settings), instance, *days, select)
+    for alert in outcome.alerts:
+        click.echo(f"  alert delivered: {alert}")
+    for problem in (
+        *(f"step {step} failed" for step in outcome.failed_steps),
+        *(f"check failed: {check}" for check in outcome.failed_checks),
+        *(f"not delivered: {alert}" for alert in outcome.undelivered),
+    ):
+        click.echo(f"  {problem}", err=True)
+    index = site_index(configuration.metrics_home())
+    click.echo(f"{'Done' if outcome.all_good else 'NOT all done'} in {time.monotonic() - began:.0f} s.")
+    if index.exists():
+        click.echo(f"  site       {index}")
+    click.echo(f"  database   {_plain(warehouse.render_as_string(hide_password=True))}")
+    click.echo(f"  Dagster    make up  (run {outcome.run_id[:8]})")
+    if not outcome.all_good:
+        sys.exit(1)
+
+
+def _plain(url: str) -> str:
+    """A URL as psql wants it, without SQLAlchemy's driver."""
+    return url.replace("postgresql+psycopg2://", "postgresql://")
+
+
+def _check_channels(settings: configuration.Settings) -> None:
+    from metrics_assets.alerting.delivery import channel_url
+
+    for name in settings.channels:
+        channel_url(name, settings.channels)
+
+
+def _use_demo_home_without_config() -> None:
+    if not configuration.config_path().exists():
+        os.environ["METRICS_HOME"] = str(configuration.metrics_home() / _DEMO_FOLDER)
+
+
+@contextlib.contextmanager
+def _sample_organisation() -> Iterator[DemoServer]:
+    """The sample organisation's server, and an environment that points at it. Nothing of the user's is touched."""
+    from metrics_assets.demo.organisation import sample_organisation
+    from metrics_assets.demo.server import DemoServer
+
+    os.environ["METRICS_HOME"] = str(configuration.metrics_home() / _DEMO_FOLDER)
+    os.environ["METRICS_CONFIG"] = str(DEMO_CONFIG)
+    # The demo is for looking: it has its own embedded database and leaves one of the user's alone.
+    os.environ.pop("METRICS_DATABASE_URL", None)
+    os.environ.pop("DAGSTER_DATABASE_URL", None)
+    with DemoServer(sample_organisation()) as server:
+        os.environ["GITHUB_API_URL"] = server.url
+        os.environ["GITHUB_TOKEN"] = "sample"
+        os.environ["METRICS_DEMO_WEBHOOK"] = f"{server.url}/webhook"
+        yield server
+
+
+def _serve(port: int, open_browser: bool) -> None:
+    from metrics_assets.environment import prepare
+
+    prepare()
+    # Python's own handler again: a process started in the background inherits an ignored SIGINT, and Dagster
+    # would copy that to SIGTERM and never end.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(
+        [
+            str(Path(sys.executable).with_name("dagster")),
+            "dev",
+            "-m",
+            "metrics_assets.definitions",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    click.echo(f"The Dagster UI opens at {url} (it takes about half a minute); Ctrl-C ends it.")
+    if open_browser:
+        webbrowser.open(url)
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        code = process.wait()
+    except KeyboardInterrupt:
+        process.terminate()
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        return
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""The daily partition that all assets share, and the range of days that a run covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+
+from metrics_assets.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The half-open range of UTC days [start, end) that a run covers: one day, or a backfill's thousand."""
+
+    start: date
+    end: date
+
+    @property
+    def last(self) -> date:
+        return self.end - timedelta(days=1)
+
+    @property
+    def start_time(self) -> datetime:
+        return datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC)
+
+
+def daily(settings: Settings) -> dg.DailyPartitionsDefinition:
+    """One partition per UTC day from the settings' start to their end, or to yesterday."""
+    end = settings.end + timedelta(days=1) if settings.end else None
+    return dg.DailyPartitionsDefinition(
+        start_date=settings.start.isoformat(), end_date=end.isoformat() if end else None, timezone="UTC"
+    )
+
+
+def days_of(context: dg.AssetExecutionContext) -> Days:
+    """The days that a run covers."""
+    window = context.partition_time_window
+    return Days(window.start.date(), window.end.date())

@@ -1,0 +1,155 @@
+"""Running jobs in this process, without a daemon: for `metrics run` and `metrics demo`."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+from metrics_assets.automation.jobs import ALERTS_JOB, MAIN_JOB, RANGE_END_TAG, RANGE_START_TAG
+from metrics_assets.errors import ConfigurationError
+from metrics_assets.settings import Settings
+
+_HOST_TAG, _PROCESS_TAG = "metrics/host", "metrics/process"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run of the main job and of the alerts that followed."""
+
+    run_id: str
+    succeeded: bool
+    failed_steps: list[str] = field(default_factory=list)
+    failed_checks: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    undelivered: list[str] = field(default_factory=list)
+
+    @property
+    def all_good(self) -> bool:
+        return self.succeeded and not self.failed_checks and not self.undelivered
+
+
+def run_main_job(
+    definitions: dg.Definitions, instance: DagsterInstance, first: date, last: date, select: str | None = None
+) -> Outcome:
+    """Run the main job over [first, last], then look at the thresholds as the sensor does and deliver alerts.
+
+    Args:
+        select: an asset selection in Dagster's syntax, for example 'group:derive' or '+key:"metrics/dora_daily"'.
+
+    Raises:
+        ConfigurationError: the selection names nothing.
+    """
+    report_dead_runs(instance)
+    job = definitions.resolve_job_def(MAIN_JOB)
+    keys = _selected(definitions, job, select) if select else None
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=keys,
+        tags={
+            RANGE_START_TAG: first.isoformat(),
+            RANGE_END_TAG: last.isoformat(),
+            _HOST_TAG: socket.gethostname(),
+            _PROCESS_TAG: str(os.getpid()),
+        },
+        raise_on_error=False,
+    )
+    outcome = Outcome(result.run_id, result.success)
+    for event in result.all_events:
+        if event.is_step_failure:
+            outcome.failed_steps.append(str(event.step_key))
+    outcome.failed_checks = [
+        f"{check.asset_key.to_user_string()} {check.check_name}: {check.description}"
+        for check in result.get_asset_check_evaluations()
+        if not check.passed
+    ]
+    if result.success:
+        _look_at_thresholds(definitions, instance, outcome)
+    return outcome
+
+
+def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str) -> list[dg.AssetKey]:
+    graph = definitions.resolve_asset_graph()
+    try:
+        chosen = dg.AssetSelection.from_string(select).resolve(graph) & job.asset_layer.executable_asset_keys
+    except Exception as error:
+        raise ConfigurationError(
+            f"--select '{select}' is not an asset selection ({error}); write for example group:derive or "
+            'key:"metrics/dora_daily"+.'
+        ) from error
+    if not chosen:
+        groups = sorted({node.group_name for node in graph.asset_nodes if node.group_name})
+        raise ConfigurationError(f"--select '{select}' selects nothing; the groups are: {', '.join(groups)}.")
+    return sorted(chosen)
+
+
+def _look_at_thresholds(definitions: dg.Definitions, instance: DagsterInstance, outcome: Outcome) -> None:
+    """One tick of the sensor `thresholds`, and the runs that it asks for."""
+    sensor = definitions.resolve_sensor_def("thresholds")
+    resources = {"warehouse": (definitions.resources or {})["warehouse"]}
+    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+        tick = sensor.evaluate_tick(context)
+    job = definitions.resolve_job_def(ALERTS_JOB)
+    for request in tick.run_requests or []:
+        tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/sensor_name": sensor.name}
+        result = job.execute_in_process(
+            instance=instance, partition_key=request.partition_key, tags=tags, raise_on_error=False
+        )
+        about = f"{tags['metrics/alert']}: {tags['metrics/subject']}"
+        (outcome.alerts if result.success else outcome.undelivered).append(about)
+
+
+def report_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Mark runs of this machine as failed whose process is gone, and give back what they held.
+
+    The daemon's run monitoring does this for runs that it launched; a killed `metrics run` has no daemon.
+
+    Returns:
+        The ids of those runs.
+    """
+    dead = []
+    started = RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING], tags={_HOST_TAG: socket.gethostname()})
+    for run in instance.get_runs(started):
+        process = int(run.tags.get(_PROCESS_TAG, "0"))
+        if process == os.getpid() or _is_running(process):
+            continue
+        instance.report_run_failed(run, "The process of this run was ended before the run was done.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        dead.append(run.run_id)
+    return dead
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def default_range(settings: Settings, today: date, given_first: date | None, given_last: date | None) -> tuple[date, date]:
+    """The days to run: as given, else everything that the settings want up to yesterday.
+
+    Raises:
+        ConfigurationError: the range is backwards or reaches beyond what the settings want or know.
+    """
+    yesterday = date.fromordinal(today.toordinal() - 1)
+    newest = min(settings.end, yesterday) if settings.end else yesterday
+    first, last = given_first or settings.start, given_last or newest
+    if first > last:
+        raise ConfigurationError(f"--from {first} is after --to {last}; swap them.")
+    if first < settings.start:
+        raise ConfigurationError(
+            f"--from {first} is before start: {settings.start} in metrics.yaml; move start, or choose a later day."
+        )
+    if last > newest:
+        raise ConfigurationError(
+            f"--to {last} is after {newest}, the last whole day (UTC) that metrics.yaml wants; choose that or earlier."
+        )
+    return first, last

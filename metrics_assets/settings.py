@@ -1,0 +1,316 @@
+"""What the user wants: metrics.yaml and the environment, as one typed object.
+
+Every mistake is reported as a sentence that names the key and the remedy; `load` reports all of a file's
+mistakes at once and nothing is written before it has returned.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from metrics_assets.errors import ConfigurationError
+
+ENTITIES = (
+    "pull_requests",
+    "issues",
+    "commits",
+    "releases",
+    "tags",
+    "deployments",
+    "stargazers",
+    "forks",
+)
+Entity = Literal[
+    "pull_requests", "issues", "commits", "releases", "tags", "deployments", "stargazers", "forks"
+]
+Pack = Literal["engineering", "community", "product-metrics", "release-watch", "growth"]
+DeploymentSource = Literal["auto", "deployments", "releases", "tags", "pushes", "none"]
+
+_REPOSITORY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$")
+_PACKAGE = re.compile(r"^(pypi|npm|crates|go|gems|docker|brew):\S+$")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+_ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+def _matches(pattern: re.Pattern[str], remedy: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.match(text):
+            raise ValueError(f"'{text}' is not understood; {remedy}")
+        return text
+
+    return AfterValidator(check)
+
+
+RepositoryName = Annotated[str, _matches(_REPOSITORY, "write 'owner/name', for example acme/api")]
+PackageName = Annotated[
+    str, _matches(_PACKAGE, "write 'registry:name' with pypi, npm, crates, go, gems, docker or brew")
+]
+OwnerName = Annotated[str, _matches(_NAME, "write the organization's login, for example acme-labs")]
+VariableName = Annotated[
+    str, _matches(_ENVIRONMENT_NAME, "write the name of an environment variable, not its content")
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Deployments(_Strict):
+    """How it is known when a repository ships."""
+
+    source: DeploymentSource = Field(
+        "auto",
+        description="What counts as a deployment. auto: GitHub deployments where there are any, else releases, "
+        "else release tags. pushes: every commit on the first-parent line of the default branch.",
+    )
+    environment: str = Field("production", description="The environment whose deployments count.")
+    release_tags: str = Field(
+        r"^v?\d+\.\d+(\.\d+){0,2}$",
+        description="Regular expression of the tags that are releases; the default leaves pre-releases out.",
+    )
+
+    @field_validator("release_tags")
+    @classmethod
+    def _is_an_expression(cls, text: str) -> str:
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ValueError(f"'{text}' is not a regular expression ({error})") from error
+        return text
+
+
+class Incidents(_Strict):
+    """Which issues are incidents, and how far from a deployment one may still be blamed on it by time alone."""
+
+    labels: list[str] = Field(default_factory=lambda: ["incident"], min_length=1)
+    maximum_gap_hours: float = Field(24, gt=0, le=24 * 14)
+
+
+class RepositorySettings(_Strict):
+    github: RepositoryName = Field(description="'owner/name' on GitHub.")
+    team: str | None = Field(None, description="The team that owns the repository.")
+    deployments: Deployments = Deployments()
+    incidents: Incidents = Incidents()
+    packages: list[PackageName] = Field(
+        default_factory=list, description="Packages published from here, as registry:name."
+    )
+    collect: list[Entity] = Field(
+        default_factory=lambda: list(ENTITIES),
+        description="What to collect; figures that need what is left out are unknown, never 0.",
+    )
+
+
+class GitHubSource(_Strict):
+    share_of_budget: float = Field(
+        0.8, gt=0, le=1, description="Share of the token's hourly budget that may be used; the rest is for others."
+    )
+    concurrency: int = Field(8, ge=1, le=50, description="Requests in flight at the same time.")
+    page_size: int = Field(50, ge=1, le=100, description="Rows asked for per page of nested lists.")
+
+
+class Sources(_Strict):
+    github: GitHubSource = GitHubSource()
+
+
+class Channel(_Strict):
+    url_env: VariableName = Field(description="Environment variable that holds the webhook's URL.")
+
+
+class Privacy(_Strict):
+    minimum_group: int = Field(3, ge=3, description="Fewest people behind a figure about people.")
+    raw_retention_days: int | None = Field(None, ge=30)
+
+
+class Settings(_Strict):
+    """The content of metrics.yaml."""
+
+    portfolio: str = Field("portfolio", min_length=1, description="A name for the whole.")
+    start: date = Field(date(2025, 1, 1), description="First day of history wanted (UTC).")
+    end: date | None = Field(None, description="Last day wanted; without it, yesterday.")
+    settle_days: int = Field(
+        3, ge=0, le=30, description="Days for which figures stay provisional and are collected again."
+    )
+    packs: list[Pack] = Field(default_factory=lambda: ["engineering", "community"])
+    repositories: list[RepositorySettings] = Field(default_factory=list)
+    organizations: list[OwnerName] = Field(
+        default_factory=list, description="Organizations of which every repository is wanted."
+    )
+    teams: dict[str, list[str]] = Field(default_factory=dict, description="Team: logins of its members.")
+    bots: list[str] = Field(
+        default_factory=list, description="Logins of accounts that are programs though GitHub calls them users."
+    )
+    sources: Sources = Sources()
+    channels: dict[str, Channel] = Field(default_factory=dict)
+    privacy: Privacy = Privacy()
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Settings:
+        if not self.repositories and not self.organizations:
+            raise ValueError("names nothing to measure; list at least one repository or organization")
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"end {self.end} is before start {self.start}; swap them or leave end out")
+        seen: set[str] = set()
+        for repository in self.repositories:
+            name = repository.github.lower()
+            if name in seen:
+                raise ValueError(f"repository {repository.github} is listed twice; keep one of the entries")
+            seen.add(name)
+            if repository.team is not None and self.teams and repository.team not in self.teams:
+                raise ValueError(
+                    f"repository {repository.github} belongs to team '{repository.team}', which teams does not "
+                    f"define; add it there or use one of: {', '.join(sorted(self.teams))}"
+                )
+        return self
+
+
+def config_path() -> Path:
+    """The file that METRICS_CONFIG names, else metrics.yaml in the working directory."""
+    return Path(os.environ.get("METRICS_CONFIG") or "metrics.yaml")
+
+
+def metrics_home() -> Path:
+    """The folder for everything this installation writes (METRICS_HOME, else .metrics)."""
+    return Path(os.environ.get("METRICS_HOME") or ".metrics").resolve()
+
+
+def github_api_url() -> str:
+    """Where GitHub's API is (GITHUB_API_URL), without a slash at the end.
+
+    Raises:
+        ConfigurationError: the variable holds something that is not an http(s) address.
+    """
+    url = (os.environ.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
+    if not re.match(r"^https?://[^/\s]+", url):
+        raise ConfigurationError(
+            f"GITHUB_API_URL is '{url}', which is no address; set it to the API's base, "
+            "for example https://github.example.com/api/v3, or unset it for github.com."
+        )
+    return url
+
+
+def github_token() -> str:
+    """The token of GITHUB_TOKEN.
+
+    Raises:
+        ConfigurationError: it is not set.
+    """
+    token = (os.environ.get("GITHUB_TOKEN") or "").strip()
+    if not token:
+        raise ConfigurationError(
+            "GITHUB_TOKEN is not set; create a token that may read the repositories of metrics.yaml and export it "
+            "in the environment (never in metrics.yaml)."
+        )
+    return token
+
+
+def load(path: Path | None = None) -> Settings:
+    """Read metrics.yaml.
+
+    Raises:
+        ConfigurationError: one line per mistake, each naming the file, the key and the remedy.
+    """
+    path = path or config_path()
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"{path} does not exist; copy metrics.example.yaml to it, or set METRICS_CONFIG to where yours is."
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror}); mend its permissions.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not YAML: {_yaml_problem(error)}.") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{path} must hold keys and values, not {_kind(content)}; metrics.example.yaml shows the form."
+        )
+    try:
+        return Settings.model_validate(content)
+    except ValidationError as error:
+        lines = [f"{path}: {_sentence(problem)}" for problem in error.errors()]
+        raise ConfigurationError("\n".join(lines)) from None
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML keeps the last of two equal keys without a word; here that is a mistake."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' appears twice; keep one of them", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+# Dates stay texts for pydantic, whose message about 2025-13-01 names the key.
+_UniqueKeyLoader.yaml_implicit_resolvers = {
+    first: [(tag, expression) for tag, expression in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    problem = getattr(error, "problem", None) or str(error)
+    mark = getattr(error, "problem_mark", None)
+    return f"{problem}, line {mark.line + 1}, column {mark.column + 1}" if mark else problem
+
+
+def _kind(value: object) -> str:
+    return {type(None): "nothing", list: "a list", str: "a text"}.get(type(value), type(value).__name__)
+
+
+def _sentence(problem: Any) -> str:
+    """One mistake of pydantic's, as key, what is wrong and what to do."""
+    where = _key(problem["loc"]) or "the file"
+    kind, given = problem["type"], problem.get("input")
+    if kind == "extra_forbidden":
+        allowed = ", ".join(sorted(_fields_at(problem["loc"][:-1])))
+        return f"{where} is not a known key; remove it or use one of: {allowed}."
+    if kind == "missing":
+        return f"{where} is missing; add it."
+    if kind == "value_error":
+        return f"{where}: {problem['ctx']['error']}." if where != "the file" else f"{problem['ctx']['error']}."
+    if kind == "literal_error":
+        return f"{where} is '{given}'; use one of: {problem['ctx']['expected']}."
+    return f"{where} is {given!r}, but {problem['msg'][0].lower()}{problem['msg'][1:]}; correct it."
+
+
+def _key(location: tuple[int | str, ...]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _fields_at(location: tuple[int | str, ...]) -> set[str]:
+    """The names of the keys that metrics.yaml may have at a place."""
+    model: Any = Settings
+    for part in location:
+        if isinstance(part, int) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        if part not in model.model_fields:
+            continue  # a name of the user's, such as a channel's
+        annotation = model.model_fields[part].annotation
+        arguments = getattr(annotation, "__args__", ())
+        nested = [a for a in (annotation, *arguments) if isinstance(a, type) and issubclass(a, BaseModel)]
+        model = nested[0] if nested else None
+    return set(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else set()

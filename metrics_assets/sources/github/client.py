@@ -1,0 +1,218 @@
+"""GitHub's two APIs over one `ApiClient`: pages of REST lists, pages of GraphQL connections."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from metrics_assets.sources.errors import BadAnswer, Forbidden, NotFound, Unavailable
+from metrics_assets.sources.github.answers import PageInfo
+from metrics_assets.sources.http import TRIES, Answer, ApiClient, Spent
+
+_QUERIES = Path(__file__).with_name("queries")
+_LAST_PAGE = re.compile(r"[?&]page=(\d+)[^>]*>;\s*rel=\"last\"")
+_NEXT_URL = re.compile(r"<([^>]+)>;\s*rel=\"next\"")
+_SMALLEST_PAGE = 5
+# What GitHub says when a query took more than its ten seconds.
+_TOO_HEAVY = ("something went wrong", "timeout", "resource limits", "resource_limits_exceeded")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a GraphQL connection."""
+
+    items: list[dict[str, Any]]
+    total_count: int
+    info: PageInfo
+
+
+@dataclass(slots=True)
+class GitHub:
+    """GitHub, or anything that speaks like it.
+
+    Attributes:
+        page_size: the rows asked for per page of a GraphQL connection, at the most; pages get smaller while
+            GitHub finds them too heavy and grow back afterwards.
+        spent: requests and points used so far through this object; see `accounted`.
+    """
+
+    client: ApiClient
+    page_size: int = 50
+    spent: Spent = field(default_factory=Spent)
+
+    def accounted(self) -> GitHub:
+        """The same connection with an account of its own."""
+        return replace(self, spent=Spent())
+
+    async def get(self, path: str, params: dict[str, str | int] | None = None) -> Answer:
+        """One REST answer."""
+        return await self.client.request(
+            "GET", path, resource="core", params=params, spent=self.spent, accept="application/vnd.github+json"
+        )
+
+    async def pages(self, path: str, params: dict[str, str | int] | None = None) -> AsyncIterator[list[Any]]:
+        """The pages of a REST list: the first one alone, the rest side by side where their number is known."""
+        first = await self.get(path, {**(params or {}), "per_page": 100})
+        yield _as_list(first)
+        link = first.headers.get("link", "")
+        last = _LAST_PAGE.search(link)
+        if last is None:
+            async for answer in self._follow(link):
+                yield _as_list(answer)
+            return
+        requests = [
+            asyncio.create_task(self.get(path, {**(params or {}), "per_page": 100, "page": page}))
+            for page in range(2, int(last.group(1)) + 1)
+        ]
+        try:
+            for request in requests:
+                yield _as_list(await request)
+        finally:
+            for request in requests:
+                request.cancel()
+
+    async def _follow(self, link: str) -> AsyncIterator[Answer]:
+        following = _NEXT_URL.search(link)
+        while following:
+            answer = await self.get(following.group(1))
+            yield answer
+            following = _NEXT_URL.search(answer.headers.get("link", ""))
+
+    async def query(self, name: str, tries: int = TRIES, **variables: Any) -> dict[str, Any]:
+        """The `data` of a GraphQL query from queries/<name>.graphql.
+
+        Raises:
+            NotFound, Forbidden: what the query is about cannot be seen with this token.
+            BadAnswer: GitHub rejects the query; that is a defect of this product.
+        """
+        answer = await self.client.request(
+            "POST",
+            _graphql_path(self.client.base_url),
+            resource="graphql",
+            spent=self.spent,
+            body={"query": document(name), "variables": variables},
+            retry_answer=_worth_another_try,
+            tries=tries,
+        )
+        data, errors = answer.json.get("data"), answer.json.get("errors")
+        if errors:
+            _raise_graphql(errors, name, variables)
+        if not isinstance(data, dict):
+            raise BadAnswer(f"GraphQL query {name} ({_about(variables)}): the answer has no data.")
+        self.spent.points += int((data.get("rateLimit") or {}).get("cost", 1))
+        return data
+
+    async def connection(self, name: str, **variables: Any) -> AsyncIterator[Page]:
+        """All pages of the connection that a query gives as `repository.items`."""
+        cursor: str | None = None
+        size = self.page_size
+        while True:
+            try:
+                # A page that is too heavy stays so: rather ask for a smaller one than again for the same.
+                tries = TRIES if size <= _SMALLEST_PAGE else 2
+                data = await self.query(name, tries, pageSize=size, cursor=cursor, **variables)
+            except Unavailable:
+                if size <= _SMALLEST_PAGE:
+                    raise
+                size = max(_SMALLEST_PAGE, size // 2)
+                continue
+            found = (data.get("repository") or {}).get("items")
+            if not isinstance(found, dict) or "pageInfo" not in found:
+                raise BadAnswer(f"GraphQL query {name} ({_about(variables)}): the answer has no list of items.")
+            page = Page(
+                items=[item for item in found.get("nodes") or found.get("edges") or [] if item],
+                total_count=int(found.get("totalCount") or 0),
+                info=parse(PageInfo, found["pageInfo"], name),
+            )
+            yield page
+            if not page.info.has_next_page:
+                return
+            cursor = page.info.end_cursor
+            size = min(self.page_size, size * 2)
+
+
+def parse(model: type[Model], content: Any, where: str) -> Model:
+    """An answer as its model.
+
+    Raises:
+        BadAnswer: it does not fit; the text names the place, the field and what stands there.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise BadAnswer(
+            f"{where}: {model.__name__} {_identity(content)}: {place} is {first.get('input')!r:.80} ({first['msg']})."
+        ) from None
+
+
+def answered_at(answer: Answer) -> datetime:
+    """The provider's own clock; ours may be off."""
+    try:
+        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError):
+        return datetime.now(UTC)
+
+
+@cache
+def document(name: str) -> str:
+    """The text of a query, with the fragments that it uses."""
+    text = (_QUERIES / f"{name}.graphql").read_text(encoding="utf-8")
+    if "...TimelineItem" in text:
+        text += (_QUERIES / "timeline_item.graphql").read_text(encoding="utf-8")
+    return text
+
+
+def _graphql_path(base_url: str) -> str:
+    # GitHub Enterprise Server has REST at /api/v3 and GraphQL at /api/graphql.
+    return str(httpx.URL(base_url).join("/api/graphql")) if base_url.endswith("/api/v3") else "/graphql"
+
+
+def _worth_another_try(content: Any) -> str | None:
+    """Why a GraphQL answer has to be asked again: errors that pass by themselves, or with a smaller page."""
+    if not isinstance(content, dict):
+        return "the GraphQL answer is not an object"
+    for error in content.get("errors") or []:
+        message, kind = str(error.get("message", "")), str(error.get("type", ""))
+        if kind == "RATE_LIMITED" or any(words in message.lower() for words in _TOO_HEAVY) or kind == "INTERNAL":
+            return f"GraphQL error: {message or kind}"
+    return None
+
+
+def _raise_graphql(errors: list[dict[str, Any]], name: str, variables: dict[str, Any]) -> None:
+    first = errors[0]
+    what = f"GraphQL query {name} ({_about(variables)}): {first.get('message', first)}"
+    if first.get("type") == "NOT_FOUND":
+        raise NotFound(f"{what}; check the name and that the token may see it.")
+    if first.get("type") in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
+        raise Forbidden(f"{what}; give the token the permission for this.")
+    raise BadAnswer(what)
+
+
+def _about(variables: dict[str, Any]) -> str:
+    return f"{variables['owner']}/{variables['name']}" if "owner" in variables else str(variables.get("id", ""))
+
+
+def _identity(content: Any) -> str:
+    if not isinstance(content, dict):
+        return repr(content)[:80]
+    return str(content.get("number") or content.get("id") or content.get("node_id") or content.get("name") or "")
+
+
+def _as_list(answer: Answer) -> list[Any]:
+    if not isinstance(answer.json, list):
+        raise BadAnswer(f"GET {answer.url}: a list was expected, not {type(answer.json).__name__}.")
+    return answer.json

@@ -1,0 +1,81 @@
+"""Metric values out of the warehouse as DataFrames, and DataFrames back into their tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+VALUE_COLUMNS = ["metric", "subject_kind", "subject", "date", "value", "n", "state"]
+
+
+def read_metric_values(engine: sa.Engine, metrics: Iterable[str], start: date, end: date) -> pd.DataFrame:
+    """The values of some metrics on the days [start, end).
+
+    Returns:
+        The columns of metrics.metric_values: metric, subject_kind, subject, date (datetime64), value (float, NaN
+        where unknown), n (float, NaN where there is none), state; ordered by metric, subject and date.
+    """
+    metrics = list(metrics)
+    branches = [
+        # One metric at a time: the planner then reads one branch of the view instead of all.
+        f"select {', '.join(VALUE_COLUMNS)} from metrics.metric_values "
+        f"where metric = :metric_{position} and date >= :start and date < :end"
+        for position, _ in enumerate(metrics)
+    ]
+    parameters: dict[str, Any] = {f"metric_{position}": metric for position, metric in enumerate(metrics)}
+    with engine.connect() as connection:
+        frame = pd.read_sql(
+            sa.text(" union all ".join(branches) + " order by metric, subject, date"),
+            connection,
+            params={**parameters, "start": start, "end": end},
+            parse_dates=["date"],
+        )
+    return frame.astype({"value": "float64", "n": "float64"})
+
+
+def replace_days(
+    engine: sa.Engine, table: str, frame: pd.DataFrame, start: date, end: date, only: Mapping[str, str]
+) -> int:
+    """Replace the rows of `table` with date in [start, end) and the given column values, in one transaction.
+
+    Args:
+        frame: the new rows; its columns are the table's. Missing values of any kind become null, lists and
+            dicts JSON.
+        only: columns and values that tell this frame's rows from others of the same table.
+
+    Returns:
+        The number of rows written.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for row in frame.itertuples(index=False, name=None):
+        writer.writerow([_cell(value) for value in row])
+    buffer.seek(0)
+    conditions = "".join(f" and {column} = :{column}" for column in only)
+    with engine.begin() as connection:
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:table))"), {"table": table})
+        connection.execute(
+            sa.text(f"delete from {table} where date >= :start and date < :end{conditions}"),
+            {"start": start, "end": end, **only},
+        )
+        with connection.connection.cursor() as cursor:
+            cursor.copy_expert(f"copy {table} ({', '.join(frame.columns)}) from stdin (format csv)", buffer)
+    return len(frame)
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        return json.dumps(value, allow_nan=False)
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return int(value)  # counts that pandas made floats because some are missing
+    return value

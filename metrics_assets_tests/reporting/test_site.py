@@ -1,0 +1,105 @@
+"""A reader of the site sees one whole build, whatever happens to the process that publishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metrics_assets.reporting import site
+from metrics_assets.reporting.site import publish
+
+
+def builds(root: Path) -> list[str]:
+    return sorted(build.name for build in (root / "builds").iterdir())
+
+
+def test_pages_are_served_through_the_link(tmp_path: Path) -> None:
+    index = publish({"index.html": "<p>é</p>", "data/a.csv": b"a\r\n"}, tmp_path)
+    assert index == tmp_path / "current" / "index.html"
+    assert index.read_text(encoding="utf-8") == "<p>é</p>"
+    assert (tmp_path / "current/data/a.csv").read_bytes() == b"a\r\n"
+    link = tmp_path / "current"
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+
+
+def test_the_same_content_keeps_its_build(tmp_path: Path) -> None:
+    first = publish({"index.html": "one", "b.html": "2"}, tmp_path).resolve()
+    before = first.stat()
+    second = publish({"b.html": "2", "index.html": "one"}, tmp_path).resolve()
+    assert (second, second.stat().st_ino, second.stat().st_mtime_ns) == (
+        first,
+        before.st_ino,
+        before.st_mtime_ns,
+    )
+    assert len(builds(tmp_path)) == 1
+    assert len(builds(tmp_path)[0]) == 16
+
+
+def test_three_builds_are_kept_the_newest_published(tmp_path: Path) -> None:
+    names = [publish({"index.html": text}, tmp_path).resolve().parent.name for text in "abcd"]
+    assert builds(tmp_path) == sorted(names[1:])
+    publish({"index.html": "b"}, tmp_path)  # published again, so no longer the oldest
+    last = publish({"index.html": "e"}, tmp_path).resolve().parent.name
+    assert builds(tmp_path) == sorted([names[1], names[3], last])
+
+
+@pytest.mark.parametrize("step", ["_write", "_switch", "_prune"])
+def test_a_publisher_killed_at_any_step_leaves_a_whole_site(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for text in "abc":
+        publish({"index.html": text, "page.html": text}, tmp_path)
+
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site, step, dies)
+        with pytest.raises(KeyboardInterrupt):
+            publish({"index.html": "d", "page.html": "d"}, tmp_path)
+    served = {(tmp_path / "current" / name).read_text() for name in ("index.html", "page.html")}
+    assert served == ({"d"} if step == "_prune" else {"c"})
+
+    assert publish({"index.html": "d", "page.html": "d"}, tmp_path).read_text() == "d"
+    assert len(builds(tmp_path)) == 3
+
+
+def test_what_a_killed_publisher_half_wrote_is_neither_served_nor_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish({"index.html": "old"}, tmp_path)
+    written: list[Path] = []
+    write_bytes = Path.write_bytes
+
+    def dies_at_the_second(path: Path, data: bytes) -> int:
+        if written:
+            raise KeyboardInterrupt
+        written.append(path)
+        return write_bytes(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", dies_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            publish({"a.html": "new", "index.html": "new"}, tmp_path)
+    assert written[0].exists()
+    assert (tmp_path / "current/index.html").read_text() == "old"
+
+    publish({"a.html": "new", "index.html": "new"}, tmp_path)
+    assert not written[0].exists()
+    assert (tmp_path / "current/index.html").read_text() == "new"
+
+
+@pytest.mark.parametrize("path", ["../out.html", "/etc/page.html", "", "a/../../b"])
+def test_a_page_cannot_leave_the_site(path: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not a path inside the site"):
+        publish({"index.html": "", path: ""}, tmp_path)
+
+
+def test_a_site_needs_an_index_and_a_link_that_is_its_own(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"needs an index\.html"):
+        publish({"a.html": ""}, tmp_path)
+    (tmp_path / "current").mkdir()
+    with pytest.raises(ValueError, match="not a symbolic link made by this program"):
+        publish({"index.html": ""}, tmp_path)

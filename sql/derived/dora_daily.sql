@@ -1,0 +1,270 @@
+-- A row is a repository on a day: what it shipped and broke that day, and DORA's keys over the window of 28 days
+-- that ends with the day (7 days where the name says week). Only what was known at the end of the day counts.
+-- Null is unknown, never zero: before its first deployment nothing says whether a repository ships.
+-- replace: date
+with days as (
+    select
+        settings.repository_id,
+        settings.repository,
+        'issues' = any (settings.entities) as issues_collected,
+        day::date as date,
+        least(28, day::date - greatest(portfolio.start, repositories.created_at::date) + 1) as days_observed
+    from ops.repository_settings as settings
+    join raw.repositories as repositories using (repository_id)
+    cross join ops.portfolio as portfolio
+    cross join generate_series(:start, :end - 1, interval '1 day') as day
+    where day::date >= greatest(portfolio.start, repositories.created_at::date)
+),
+
+first_deployment as (
+    select repository_id, min(finished_at)::date as date
+    from metrics.deployments
+    group by repository_id
+),
+
+-- Each event once for every day whose window holds it.
+deployment_windows as (
+    select
+        deployments.repository_id,
+        day::date as date,
+        count(*) filter (where deployments.finished_at::date = day::date and outcome = 'succeeded') as succeeded_today,
+        count(*) filter (where deployments.finished_at::date = day::date and outcome = 'failed') as failed_today,
+        count(*) filter (where outcome = 'succeeded') as succeeded,
+        count(*) as finished
+    from metrics.deployments as deployments
+    cross join generate_series(
+        greatest(deployments.finished_at::date, :start),
+        least(deployments.finished_at::date + 27, :end - 1),
+        interval '1 day'
+    ) as day
+    where deployments.finished_at >= :start - 27 and deployments.finished_at < :end
+    group by deployments.repository_id, day::date
+),
+
+failing_windows as (
+    select failures.repository_id, day::date as date, count(distinct failures.deployment_key) as failing
+    from metrics.deployment_failures as failures
+    join metrics.deployments as deployments using (repository_id, deployment_key)
+    cross join generate_series(
+        greatest(deployments.finished_at::date, failures.detected_at::date, :start),
+        least(deployments.finished_at::date + 27, :end - 1),
+        interval '1 day'
+    ) as day
+    where deployments.finished_at >= :start - 27 and deployments.finished_at < :end
+    group by failures.repository_id, day::date
+),
+
+-- One recovery per failed deployment: it is over when the last of its reasons is.
+recoveries as (
+    select
+        repository_id,
+        deployment_key,
+        min(detected_at) as detected_at,
+        case when bool_and(restored_at is not null) then max(restored_at) end as restored_at,
+        max(recovery_hours) as recovery_hours
+    from metrics.deployment_failures
+    group by repository_id, deployment_key
+),
+
+recovery_windows as (
+    select
+        repository_id,
+        day::date as date,
+        percentile_cont(0.5) within group (order by recovery_hours) as recovery_hours,
+        count(*) as recovered
+    from recoveries
+    cross join generate_series(
+        greatest(restored_at::date, :start), least(restored_at::date + 27, :end - 1), interval '1 day'
+    ) as day
+    where restored_at >= :start - 27 and restored_at < :end
+    group by repository_id, day::date
+),
+
+unrecovered as (
+    select days.repository_id, days.date, count(*) as failures
+    from days
+    join recoveries
+      on recoveries.repository_id = days.repository_id
+     and recoveries.detected_at < days.date + 1
+     and (recoveries.restored_at is null or recoveries.restored_at >= days.date + 1)
+    group by days.repository_id, days.date
+),
+
+rework_windows as (
+    select repairs.repository_id, day::date as date, count(*) as rework
+    from (select distinct repository_id, restored_by from metrics.deployment_failures) as repairs
+    join metrics.deployments as deployments
+      on deployments.repository_id = repairs.repository_id and deployments.deployment_key = repairs.restored_by
+    cross join generate_series(
+        greatest(deployments.finished_at::date, :start),
+        least(deployments.finished_at::date + 27, :end - 1),
+        interval '1 day'
+    ) as day
+    where deployments.finished_at >= :start - 27 and deployments.finished_at < :end
+    group by repairs.repository_id, day::date
+),
+
+shipped_windows as (
+    select
+        repository_id,
+        day::date as date,
+        count(*) filter (where deployed_at::date = day::date) as shipped_today,
+        percentile_cont(0.5) within group (order by lead_time_hours) as median_hours,
+        percentile_cont(0.9) within group (order by lead_time_hours) as p90_hours,
+        count(lead_time_hours) as n,
+        percentile_cont(0.5) within group (order by lead_time_hours)
+            filter (where deployed_at >= day::date - 6) as week_hours,
+        count(lead_time_hours) filter (where deployed_at >= day::date - 6) as week_n
+    from metrics.changes
+    cross join generate_series(
+        greatest(deployed_at::date, :start), least(deployed_at::date + 27, :end - 1), interval '1 day'
+    ) as day
+    where state = 'shipped' and deployed_at >= :start - 27 and deployed_at < :end
+    group by repository_id, day::date
+),
+
+merged_windows as (
+    select
+        repository_id,
+        day::date as date,
+        percentile_cont(0.5) within group (order by pr_lead_hours) as median_hours,
+        percentile_cont(0.9) within group (order by pr_lead_hours) as p90_hours,
+        count(pr_lead_hours) as n
+    from metrics.changes
+    cross join generate_series(
+        greatest(merged_at::date, :start), least(merged_at::date + 27, :end - 1), interval '1 day'
+    ) as day
+    where kind = 'pull_request' and merged_at >= :start - 27 and merged_at < :end
+    group by repository_id, day::date
+),
+
+-- Merged and not shipped at the end of the day: one up at the merge, one down at the deployment.
+waiting_steps as (
+    select repository_id, merged_at::date as date, 1 as step
+    from metrics.changes
+    where state in ('shipped', 'waiting') and merged_at < :end
+    union all
+    select repository_id, greatest(deployed_at, merged_at)::date, -1
+    from metrics.changes
+    where state = 'shipped' and deployed_at < :end and merged_at < :end
+),
+
+waiting as (
+    select repository_id, date, sum(step) as step
+    from waiting_steps
+    group by repository_id, date
+),
+
+waiting_totals as (
+    select repository_id, date, sum(step) over (partition by repository_id order by date) as waiting,
+           lead(date, 1, 'infinity') over (partition by repository_id order by date) as until
+    from waiting
+),
+
+incident_windows as (
+    select
+        repository_id,
+        day::date as date,
+        percentile_cont(0.5) within group (order by mttr_hours) as median_hours,
+        count(*) as n,
+        count(*) filter (where closed_at::date = day::date) as resolved_today
+    from metrics.incidents
+    cross join generate_series(
+        greatest(closed_at::date, :start), least(closed_at::date + 27, :end - 1), interval '1 day'
+    ) as day
+    where closed_at >= :start - 27 and closed_at < :end
+    group by repository_id, day::date
+),
+
+incidents_open as (
+    select
+        days.repository_id,
+        days.date,
+        count(*) filter (where incidents.created_at >= days.date) as opened_today,
+        count(*) filter (where incidents.closed_at is null or incidents.closed_at >= days.date + 1) as still_open
+    from days
+    join metrics.incidents as incidents
+      on incidents.repository_id = days.repository_id
+     and incidents.created_at < days.date + 1
+     and (incidents.closed_at is null or incidents.closed_at >= days.date)
+    group by days.repository_id, days.date
+),
+
+latest_source as (
+    -- The source of the last deployment up to the day.
+    select repository_id, source, finished_at::date as since,
+           lead(finished_at::date, 1, 'infinity') over (partition by repository_id order by finished_at) as until
+    from (
+        select repository_id, source, finished_at,
+               lag(source) over (partition by repository_id order by finished_at) as before
+        from metrics.deployments
+    ) as runs
+    where before is distinct from source
+)
+
+select
+    days.repository_id,
+    days.repository,
+    days.date,
+    latest_source.source as deployment_source,
+    days.days_observed,
+    case when ships.it then coalesce(deployment_windows.succeeded_today, 0) end as deployments_succeeded,
+    case when ships.it then coalesce(deployment_windows.failed_today, 0) end as deployments_failed,
+    case when ships.it then coalesce(shipped_windows.shipped_today, 0) end as changes_shipped,
+    case when ships.it then coalesce(waiting_totals.waiting, 0) end as changes_waiting,
+    case when days.issues_collected then coalesce(incidents_open.opened_today, 0) end as incidents_opened,
+    case when days.issues_collected then coalesce(incident_windows.resolved_today, 0) end as incidents_resolved,
+    case when days.issues_collected then coalesce(incidents_open.still_open, 0) end as incidents_open,
+    case when ships.it then coalesce(deployment_windows.succeeded, 0) end as deployments_in_window,
+    case when ships.it
+         then coalesce(deployment_windows.succeeded, 0)::double precision / days.days_observed
+    end as deployment_frequency,
+    shipped_windows.median_hours as lead_time_hours,
+    shipped_windows.p90_hours as lead_time_hours_p90,
+    coalesce(shipped_windows.n, 0) as lead_time_n,
+    shipped_windows.week_hours as lead_time_hours_week,
+    coalesce(shipped_windows.week_n, 0) as lead_time_week_n,
+    merged_windows.median_hours as pr_lead_hours,
+    merged_windows.p90_hours as pr_lead_hours_p90,
+    coalesce(merged_windows.n, 0) as pr_lead_n,
+    case when deployment_windows.finished > 0
+         then coalesce(failing_windows.failing, 0)::double precision / deployment_windows.finished
+    end as change_failure_rate,
+    case when ships.it then coalesce(failing_windows.failing, 0) end as deployments_failing_in_window,
+    case when ships.it then coalesce(deployment_windows.finished, 0) end as deployments_finished_in_window,
+    recovery_windows.recovery_hours as failed_deployment_recovery_hours,
+    coalesce(recovery_windows.recovered, 0) as failed_deployment_recovery_n,
+    case when ships.it then coalesce(unrecovered.failures, 0) end as failures_unrecovered,
+    incident_windows.median_hours as mttr_hours,
+    coalesce(incident_windows.n, 0) as mttr_n,
+    case when deployment_windows.succeeded > 0
+         then coalesce(rework_windows.rework, 0)::double precision / deployment_windows.succeeded
+    end as rework_rate,
+    case when ships.it then coalesce(rework_windows.rework, 0) end as rework_deployments_in_window
+from days
+left join first_deployment using (repository_id)
+cross join lateral (select coalesce(days.date >= first_deployment.date, false) as it) as ships
+left join latest_source
+  on latest_source.repository_id = days.repository_id
+ and days.date >= latest_source.since and days.date < latest_source.until
+left join deployment_windows
+  on deployment_windows.repository_id = days.repository_id and deployment_windows.date = days.date
+left join failing_windows
+  on failing_windows.repository_id = days.repository_id and failing_windows.date = days.date
+left join recovery_windows
+  on recovery_windows.repository_id = days.repository_id and recovery_windows.date = days.date
+left join unrecovered
+  on unrecovered.repository_id = days.repository_id and unrecovered.date = days.date
+left join rework_windows
+  on rework_windows.repository_id = days.repository_id and rework_windows.date = days.date
+left join shipped_windows
+  on shipped_windows.repository_id = days.repository_id and shipped_windows.date = days.date
+left join merged_windows
+  on merged_windows.repository_id = days.repository_id and merged_windows.date = days.date
+left join waiting_totals
+  on waiting_totals.repository_id = days.repository_id
+ and days.date >= waiting_totals.date and days.date < waiting_totals.until
+left join incident_windows
+  on incident_windows.repository_id = days.repository_id and incident_windows.date = days.date
+left join incidents_open
+  on incidents_open.repository_id = days.repository_id and incidents_open.date = days.date
