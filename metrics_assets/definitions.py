@@ -47,7 +47,7 @@ def build(settings: Settings) -> dg.Definitions:
         sensors=[thresholds_sensor(settings)],
         resources={"warehouse": Warehouse(), "github": GitHubApi()},
         executor=dg.in_process_executor,
-        loggers={"console": progress_logger},
+        loggers={"progress": progress_logger},
     )
 
 

@@ -29,12 +29,12 @@ class ProgressHandler(logging.Handler):
     def _line(self, record: logging.LogRecord) -> str | None:
         meta: dict[str, Any] = getattr(record, "dagster_meta", None) or {}
         event = meta.get("dagster_event")
-        step = meta.get("step_key") or meta.get("run_id", "")[:8]
+        step = str(meta.get("step_key") or meta.get("run_id", "")[:8]).replace("__", ".")
         if event is None:
             text = meta.get("orig_message") or record.getMessage()
-            return f"  {step}: {text}" if record.levelno >= logging.INFO else None
+            return f"  {text}" if record.levelno >= logging.INFO else None
         if event.event_type_value == "STEP_START":
-            return str(step)
+            return step
         if event.event_type_value == "STEP_FAILURE":
             return f"  {step} FAILED: {_reason(event)}"
         if event.event_type_value == "STEP_UP_FOR_RETRY":
@@ -54,7 +54,7 @@ def _reason(event: Any) -> str:
 
 @dg.logger(description="Short progress lines on the terminal; the whole log is in the Dagster UI.")
 def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
-    """The logger `console`."""
+    """The logger `progress`."""
     logger = logging.Logger("metrics_assets.progress", level=logging.DEBUG)
     logger.addHandler(ProgressHandler())
     return logger

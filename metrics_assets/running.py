@@ -16,6 +16,9 @@ from metrics_assets.settings import Settings
 
 _HOST_TAG, _PROCESS_TAG = "metrics/host", "metrics/process"
 
+# Short lines instead of Dagster's own, which runs of the daemon keep.
+_PROGRESS = {"loggers": {"progress": {}}}
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -50,6 +53,7 @@ def run_main_job(
     result = job.execute_in_process(
         instance=instance,
         asset_selection=keys,
+        run_config=_PROGRESS,
         tags={
             RANGE_START_TAG: first.isoformat(),
             RANGE_END_TAG: last.isoformat(),
@@ -90,14 +94,16 @@ def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str) -
 def _look_at_thresholds(definitions: dg.Definitions, instance: DagsterInstance, outcome: Outcome) -> None:
     """One tick of the sensor `thresholds`, and the runs that it asks for."""
     sensor = definitions.resolve_sensor_def("thresholds")
-    resources = {"warehouse": (definitions.resources or {})["warehouse"]}
-    with dg.build_sensor_context(instance=instance, resources=resources) as context:
+    resources = definitions.resources or {}
+    with dg.build_sensor_context(
+        instance=instance, definitions=definitions, resources={"warehouse": resources["warehouse"]}
+    ) as context:
         tick = sensor.evaluate_tick(context)
     job = definitions.resolve_job_def(ALERTS_JOB)
     for request in tick.run_requests or []:
         tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/sensor_name": sensor.name}
         result = job.execute_in_process(
-            instance=instance, partition_key=request.partition_key, tags=tags, raise_on_error=False
+            instance=instance, partition_key=request.partition_key, tags=tags, run_config=_PROGRESS, raise_on_error=False
         )
         about = f"{tags['metrics/alert']}: {tags['metrics/subject']}"
         (outcome.alerts if result.success else outcome.undelivered).append(about)

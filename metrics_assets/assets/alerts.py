@@ -1,7 +1,5 @@
 """The alerts: evaluating the rules on a day, and the asset whose materialization is the delivery."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Checks that stand beside the assets and read what they wrote."""
 
-from __future__ import annotations
-
 import dagster as dg
 import sqlalchemy as sa
 

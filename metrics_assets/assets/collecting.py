@@ -83,7 +83,7 @@ class Collector:
             async with gate:
                 await self._collect_repository(entity, target, collected)
                 collected.repositories += 1
-                self.report(f"{entity}: {target.repository} done ({collected.repositories} of {len(targets)})")
+                self.report(f"{target.repository} done ({collected.repositories} of {len(targets)})")
 
         await _all(one(target) for target in targets)
         return collected
@@ -101,7 +101,7 @@ class Collector:
                     await asyncio.to_thread(self.write, batch.records, collected)
         except SourceError as error:
             collected.missing[target.repository] = str(error)
-            self.report(f"{entity}: {target.repository}: {error}")
+            self.report(f"{target.repository}: {error}")
             self._log(entity, target, "incomplete", rows, total, github, str(error))
         else:
             self._log(entity, target, "complete", rows, total, github, reason)

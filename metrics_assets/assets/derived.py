@@ -1,7 +1,5 @@
 """The derived assets: the files of sql/derived, and the walk over the commit graph between them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

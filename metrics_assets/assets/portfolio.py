@@ -27,7 +27,7 @@ async def collect_repositories(collector: Collector) -> Collected:
             found = await collect.repository(github, entry.github)
         except SourceError as error:
             collected.missing[entry.github] = str(error)
-            collector.report(f"repositories: {entry.github}: {error}")
+            collector.report(f"{entry.github}: {error}")
             known = _mark(collector, entry.github, error)
             if known is not None:
                 rows.append(_settings_row(known, entry.github, entry))

@@ -1,7 +1,5 @@
 """The predictions: days that are not as the days before them led to expect."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

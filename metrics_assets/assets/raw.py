@@ -1,7 +1,5 @@
 """The raw assets: one per entity of a source, each the tables that it fills."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
@@ -95,7 +93,6 @@ def _repositories(shared: Shared) -> dg.AssetsDefinition:
         check_specs=[_complete("raw.repositories")],
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=GITHUB_POOL,
-        retry_policy=_RETRY,
     )
     def repositories(
         context: dg.AssetExecutionContext, warehouse: Warehouse, github: GitHubApi
@@ -116,7 +113,6 @@ def _entity(shared: Shared, name: str, entity: Entity) -> dg.AssetsDefinition:
         check_specs=[_complete(tables[0])],
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=GITHUB_POOL,
-        retry_policy=_RETRY,
     )
     def collect_entity(
         context: dg.AssetExecutionContext, warehouse: Warehouse, github: GitHubApi
@@ -126,10 +122,6 @@ def _entity(shared: Shared, name: str, entity: Entity) -> dg.AssetsDefinition:
         yield from _results(collector, collected, tables, _miscounted(collector, name))
 
     return collect_entity
-
-
-# The client has tried six times by then; a longer outage is worth another look a little later.
-_RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
 def _complete(table: str) -> dg.AssetCheckSpec:

@@ -1,7 +1,5 @@
 """The reports: the dashboard site, built from the warehouse and swapped in whole."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +54,7 @@ def report_assets(shared: Shared) -> list[dg.AssetsDefinition]:
     return [overview]
 
 
-def overview_data(engine: sa.Engine, day: date) -> OverviewData:
+def overview_data(engine: sa.Engine, day: date) -> "OverviewData":
     """What the overview shows as of a day."""
     from metrics_assets.reporting import data as site
 

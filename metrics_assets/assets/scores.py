@@ -1,7 +1,5 @@
 """The scores: every model of catalogue/scores, evaluated for every subject and day."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The daily schedule: the days that may still change, as one run."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """The sensor that turns breached thresholds into alert runs."""
 
-from __future__ import annotations
-
 import dagster as dg
 import sqlalchemy as sa
 

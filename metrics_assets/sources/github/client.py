@@ -90,7 +90,7 @@ class GitHub:
             yield answer
             following = _NEXT_URL.search(answer.headers.get("link", ""))
 
-    async def query(self, name: str, tries: int = TRIES, **variables: Any) -> dict[str, Any]:
+    async def query(self, query: str, tries: int = TRIES, /, **variables: Any) -> dict[str, Any]:
         """The `data` of a GraphQL query from queries/<name>.graphql.
 
         Raises:
@@ -102,19 +102,19 @@ class GitHub:
             _graphql_path(self.client.base_url),
             resource="graphql",
             spent=self.spent,
-            body={"query": document(name), "variables": variables},
+            body={"query": document(query), "variables": variables},
             retry_answer=_worth_another_try,
             tries=tries,
         )
         data, errors = answer.json.get("data"), answer.json.get("errors")
         if errors:
-            _raise_graphql(errors, name, variables)
+            _raise_graphql(errors, query, variables)
         if not isinstance(data, dict):
-            raise BadAnswer(f"GraphQL query {name} ({_about(variables)}): the answer has no data.")
+            raise BadAnswer(f"GraphQL query {query} ({_about(variables)}): the answer has no data.")
         self.spent.points += int((data.get("rateLimit") or {}).get("cost", 1))
         return data
 
-    async def connection(self, name: str, **variables: Any) -> AsyncIterator[Page]:
+    async def connection(self, query: str, /, **variables: Any) -> AsyncIterator[Page]:
         """All pages of the connection that a query gives as `repository.items`."""
         cursor: str | None = None
         size = self.page_size
@@ -122,7 +122,7 @@ class GitHub:
             try:
                 # A page that is too heavy stays so: rather ask for a smaller one than again for the same.
                 tries = TRIES if size <= _SMALLEST_PAGE else 2
-                data = await self.query(name, tries, pageSize=size, cursor=cursor, **variables)
+                data = await self.query(query, tries, pageSize=size, cursor=cursor, **variables)
             except Unavailable:
                 if size <= _SMALLEST_PAGE:
                     raise
@@ -130,11 +130,11 @@ class GitHub:
                 continue
             found = (data.get("repository") or {}).get("items")
             if not isinstance(found, dict) or "pageInfo" not in found:
-                raise BadAnswer(f"GraphQL query {name} ({_about(variables)}): the answer has no list of items.")
+                raise BadAnswer(f"GraphQL query {query} ({_about(variables)}): the answer has no list of items.")
             page = Page(
                 items=[item for item in found.get("nodes") or found.get("edges") or [] if item],
                 total_count=int(found.get("totalCount") or 0),
-                info=parse(PageInfo, found["pageInfo"], name),
+                info=parse(PageInfo, found["pageInfo"], query),
             )
             yield page
             if not page.info.has_next_page:
