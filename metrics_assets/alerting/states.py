@@ -78,7 +78,7 @@ def due_events(engine: sa.Engine) -> list[AlertEvent]:
                 "order by events.event_id"
             )
         )
-        return [AlertEvent(*row) for row in rows.tuples()]
+        return [AlertEvent(*row) for row in rows]
 
 
 _OPEN = "select * from ops.alerts where state <> 'resolved'"

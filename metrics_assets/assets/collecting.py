@@ -153,7 +153,7 @@ class Collector:
                 {"entity": entity},
             )
             return [
-                Target(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in found.tuples().all()
+                Target(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in found.all()
             ]
 
     def write(self, rows: list[Record], collected: Collected) -> None:

@@ -42,7 +42,7 @@ def migrate(engine: sa.Engine, sql: Path = SQL) -> list[str]:
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         connection.exec_driver_sql(_BOOK)
-        known = dict(connection.execute(sa.text("select name, checksum from migrations.applied")).tuples().all())
+        known = dict(connection.execute(sa.text("select name, checksum from migrations.applied")).all())
         return [*_apply_numbered(connection, sql, known), *_apply_repeatable(connection, sql, known)]
 
 

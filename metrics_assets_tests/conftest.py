@@ -1,0 +1,84 @@
+"""What tests share: a real PostgreSQL per test process, an empty migrated database per test, and real data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, make_url
+
+# Nothing of a developer's own environment may reach a test.
+for _name in ("METRICS_CONFIG", "METRICS_DATABASE_URL", "DAGSTER_DATABASE_URL", "GITHUB_TOKEN", "GITHUB_API_URL"):
+    os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[URL]:
+    """The URL of an embedded server of this test process; its databases are the tests' own."""
+    from metrics_assets.warehouse import embedded
+
+    home = Path(tempfile.mkdtemp(prefix="ma-"))
+    try:
+        yield make_url(embedded.start(home)).set(drivername="postgresql+psycopg2")
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: URL) -> str:
+    """The name of a migrated database to copy."""
+    from metrics_assets.warehouse.engine import create_engine, ensure_database
+    from metrics_assets.warehouse.migrate import migrate
+
+    url = postgres.set(database="template_metrics")
+    ensure_database(url)
+    engine = create_engine(url)
+    migrate(engine)
+    engine.dispose()
+    return str(url.database)
+
+
+@pytest.fixture
+def new_database(postgres: URL, template: str) -> Iterator[Callable[[str], URL]]:
+    """Makes migrated, empty databases by name; they are gone after the test."""
+    maintenance = sa.create_engine(postgres, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    made: list[str] = []
+
+    def make(name: str) -> URL:
+        with maintenance.connect() as connection:
+            connection.execute(sa.text(f"create database {name} template {template}"))
+            connection.execute(sa.text(f"alter database {name} set search_path = metrics, raw, ops, public"))
+        made.append(name)
+        return postgres.set(database=name)
+
+    yield make
+    with maintenance.connect() as connection:
+        for name in made:
+            connection.execute(sa.text(f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+def warehouse(new_database: Callable[[str], URL]) -> Iterator[sa.Engine]:
+    """An engine on an empty, migrated warehouse."""
+    from metrics_assets.warehouse.engine import create_engine
+
+    engine = create_engine(new_database("warehouse"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of recorded answers and real histories; tests that need it are skipped where it is absent."""
+    folder = Path(
+        os.environ.get("METRICS_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
+    )
+    if not folder.is_dir():
+        pytest.skip(f"the recorded data is not at {folder}; set METRICS_TEST_DATA to where it is")
+    return folder
