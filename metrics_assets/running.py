@@ -103,7 +103,7 @@ def _look_at_thresholds(definitions: dg.Definitions, instance: DagsterInstance, 
     for request in tick.run_requests or []:
         tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/sensor_name": sensor.name}
         result = job.execute_in_process(
-            instance=instance, partition_key=request.partition_key, tags=tags, run_config=_PROGRESS, raise_on_error=False
+            instance=instance, tags=tags, run_config=_PROGRESS, raise_on_error=False
         )
         about = f"{tags['metrics/alert']}: {tags['metrics/subject']}"
         (outcome.alerts if result.success else outcome.undelivered).append(about)

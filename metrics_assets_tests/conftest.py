@@ -15,6 +15,9 @@ from sqlalchemy.engine import URL, make_url
 # Nothing of a developer's own environment may reach a test.
 for _name in ("METRICS_CONFIG", "METRICS_DATABASE_URL", "DAGSTER_DATABASE_URL", "GITHUB_TOKEN", "GITHUB_API_URL"):
     os.environ.pop(_name, None)
+# As `metrics_assets.environment` sets them; Dagster reads one of them when it is imported.
+os.environ["DAGSTER_EVENT_BATCH_SIZE"] = "1000"
+os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,11 @@ from sqlalchemy.engine import URL
 
 from metrics_assets.demo.history import History
 from metrics_assets.demo.server import DemoServer
+from metrics_assets.environment import prepare
 from metrics_assets.settings import Settings
 from metrics_assets.warehouse import engine as engines
+
+_SET_BY_PREPARE = ("DAGSTER_HOME", "DAGSTER_POSTGRES_URL", "DAGSTER_COMPUTE_LOGS", "DAGSTER_DISABLE_TELEMETRY")
 
 
 @contextmanager
@@ -28,7 +31,11 @@ def playing(
         monkeypatch.setenv("METRICS_HOME", str(home))
         monkeypatch.setenv("GITHUB_API_URL", server.url)
         monkeypatch.setenv("GITHUB_TOKEN", "a-token-of-the-test")
+        for name in _SET_BY_PREPARE:
+            monkeypatch.setenv(name, "")  # so that it is taken back after the test
+        monkeypatch.setenv("METRICS_CONFIG", "not-read.yaml")
         engines.engine.cache_clear()
+        prepare()
         try:
             yield server, engines.engine()
         finally:
@@ -37,7 +44,7 @@ def playing(
 
 
 def materialize(settings: Settings, first: date, last: date, select: str | None = None) -> dg.ExecuteInProcessResult:
-    """Run the main job over [first, last] on an ephemeral Dagster instance; errors are raised."""
+    """Run the main job over [first, last] on the instance of `playing`; errors are raised."""
     from metrics_assets.automation.jobs import MAIN_JOB, RANGE_END_TAG, RANGE_START_TAG
     from metrics_assets.definitions import build
 
@@ -45,7 +52,7 @@ def materialize(settings: Settings, first: date, last: date, select: str | None 
     keys = None
     if select is not None:
         keys = sorted(dg.AssetSelection.from_string(select).resolve(definitions.resolve_asset_graph()))
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.get() as instance:
         return definitions.resolve_job_def(MAIN_JOB).execute_in_process(
             instance=instance,
             asset_selection=keys,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from metrics_assets.alerting.delivery import deliver
 from metrics_assets.alerting.rules import Condition, days_needed, evaluate
 from metrics_assets.alerting.states import record_conditions
-from metrics_assets.assets.shared import NOTIFY, Shared, Warehouse, key_of, preview, table_metadata
+from metrics_assets.assets.shared import NOTIFY, OWNERS, Shared, Warehouse, key_of, preview, table_metadata
 from metrics_assets.catalogue.alerts import load_rules
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.settings import Settings
@@ -49,7 +49,9 @@ def alert_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         "sensor `thresholds` evaluates the rules and asks for a run per alert; what a channel does not take stays "
         "in the outbox and is tried again, later and later.",
         metadata=table_metadata(NOTIFICATIONS),
-        **shared.arguments(NOTIFY, {"postgres", "webhook"}),
+        group_name=NOTIFY,
+        kinds={"postgres", "webhook"},
+        owners=OWNERS,
     )
     def notifications(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
         event = context.run.tags.get(EVENT_TAG)

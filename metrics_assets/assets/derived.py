@@ -21,7 +21,7 @@ def _derived(shared: Shared, table: DerivedTable) -> dg.AssetsDefinition:
     @dg.asset(
         key=key_of(name),
         deps=[key_of(f"{schema}.{read}") for schema, read in table.reads],
-        description=f"{table.description}\n\n```sql\n{table.sql}\n```",
+        description=f"{table.description}\n\n```sql\n{_statement(table.sql)}\n```",
         metadata=table_metadata(name),
         **shared.arguments(DERIVE, {"postgres", "sql"}),
     )
@@ -38,6 +38,13 @@ def _derived(shared: Shared, table: DerivedTable) -> dg.AssetsDefinition:
         )
 
     return derive
+
+
+def _statement(sql: str) -> str:
+    """A file's SELECT without its head, which is the description already."""
+    lines = sql.splitlines()
+    first = next(number for number, line in enumerate(lines) if line and not line.startswith("--"))
+    return "\n".join(lines[first:])
 
 
 def _deployment_commits(shared: Shared) -> dg.AssetsDefinition:

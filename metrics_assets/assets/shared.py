@@ -10,6 +10,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from metrics_assets import settings as configuration
+from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.settings import Settings
 from metrics_assets.sources.github.client import GitHub
 from metrics_assets.sources.http import ApiClient
@@ -103,11 +104,21 @@ def key_of(table: str) -> dg.AssetKey:
 def table_metadata(table: str) -> dict[str, Any]:
     """What the UI shows of a table before it was ever filled: its name and its columns."""
     columns = table_columns()[table]
+    meanings = {
+        metric.value_sql: metric.definition
+        for metric in load_catalogue().metrics.values()
+        if f"metrics.{metric.table}" == table
+    }
     return {
         "dagster/table_name": table,
         "dagster/column_schema": dg.TableSchema(
             columns=[
-                dg.TableColumn(c.name, c.type, constraints=dg.TableColumnConstraints(nullable=c.nullable))
+                dg.TableColumn(
+                    c.name,
+                    c.type,
+                    description=meanings.get(c.name),
+                    constraints=dg.TableColumnConstraints(nullable=c.nullable),
+                )
                 for c in columns
             ]
         ),

@@ -37,7 +37,6 @@ def thresholds_sensor(settings: Settings) -> dg.SensorDefinition:
             run_requests=[
                 dg.RunRequest(
                     run_key=f"alert:{event.event_id}:{event.attempts}",
-                    partition_key=event.date.isoformat(),
                     tags={
                         EVENT_TAG: str(event.event_id),
                         "metrics/alert": f"{event.rule} {event.event}",

@@ -1,0 +1,66 @@
+# `make demo` and `make test` do all the set-up they need on a machine with Python 3.11+, git and make.
+PYTHON ?= python3
+BIN := .venv/bin
+TOOLS := .metrics/test-tools
+SCHEMA := $(TOOLS)/node_modules/@octokit/graphql-schema/schema.graphql
+WORKERS ?= 2
+
+.PHONY: help demo test up check schema lock pictures benchmark clean
+
+help:            ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/installed   ## set up and run the main job on the sample organisation
+	$(BIN)/metrics demo
+
+up: .venv/installed     ## open the Dagster UI on 127.0.0.1:3000
+	$(BIN)/metrics up
+
+check: .venv/installed  ## say what is wrong with metrics.yaml, the database or the token
+	$(BIN)/metrics check
+
+test: .venv/installed-for-tests $(SCHEMA)  ## set up and run linters, type checker and all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+schema: .venv/installed ## write metrics.schema.json, the JSON Schema of metrics.yaml
+	$(BIN)/metrics schema > metrics.schema.json
+
+pictures: .venv/installed-for-tests ## take the README's pictures anew (needs Chromium, and a demo that has run)
+	$(BIN)/python docs/take_pictures.py
+
+benchmark: .venv/installed-for-tests ## print the figures of benchmarks/
+	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python benchmarks/derive.py
+
+# Locks hold versions and hashes for every platform, and no addresses.
+lock:            ## resolve pyproject.toml again into both lock files (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command "make lock" --extra build pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command "make lock" --extra build --extra test --extra pictures -c requirements.lock \
+	  pyproject.toml -o requirements-test.lock
+
+clean:           ## remove the environment and everything that was collected
+	rm -rf .venv .metrics
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..." if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: requirements.lock pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/installed-for-tests: requirements-test.lock .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-test.lock
+	touch $@
+
+# GitHub's published GraphQL schema, which the queries are checked against; without npm that test is skipped.
+$(SCHEMA):
+	@if command -v npm >/dev/null; then \
+	  npm install --silent --no-audit --no-fund --no-save --prefix $(TOOLS) @octokit/graphql-schema@15.26.1 ; \
+	else echo "npm is not there: the queries are not checked against GitHub's schema"; fi
