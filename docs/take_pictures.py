@@ -14,8 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -90,9 +90,7 @@ def asset_graph(page: Page, url: str) -> None:
 
 def one_asset(page: Page, url: str) -> None:
     """A materialised partition with its metadata, and what the asset is."""
-    page.goto(
-        f"{url}/assets/raw/pull_requests?view=partitions&partition=2025-12-31", wait_until="domcontentloaded"
-    )
+    page.goto(f"{url}/assets/raw/pull_requests?view=partitions&partition=2025-12-31", wait_until="domcontentloaded")
     page.wait_for_selector("text=graphql_points", timeout=60_000)
     time.sleep(3)
     page.screenshot(path=PICTURES / "partition.png")

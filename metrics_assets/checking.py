@@ -83,7 +83,9 @@ async def _github(settings: Settings) -> list[Finding]:
         scopes = answer.headers.get("x-oauth-scopes")
         if scopes is not None and not set(_SCOPES) & {scope.strip() for scope in scopes.split(",")}:
             findings.append(
-                Finding(False, f"GITHUB_TOKEN has the scopes '{scopes}'; give it public_repo, or repo for private ones.")
+                Finding(
+                    False, f"GITHUB_TOKEN has the scopes '{scopes}'; give it public_repo, or repo for private ones."
+                )
             )
         for repository in settings.repositories:
             try:

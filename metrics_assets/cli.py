@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 import click
 
 from metrics_assets import settings as configuration
-from metrics_assets.errors import ConfigurationError, MetricsError
+from metrics_assets.errors import MetricsError
 from metrics_assets.paths import DEMO_CONFIG
 
 if TYPE_CHECKING:
@@ -125,6 +126,8 @@ def _run(settings: configuration.Settings, first: date | None, last: date | None
 
     from metrics_assets.definitions import build
 
+    # Dagster's own lines are in its UI; here are ours.
+    logging.getLogger("dagster").setLevel(logging.WARNING)
     click.echo(f"{settings.portfolio}: {days[0]} to {days[1]}", err=True)
     with DagsterInstance.get() as instance:
         outcome = running.run_main_job(build(settings), instance, *days, select)

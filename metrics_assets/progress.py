@@ -52,7 +52,7 @@ def _reason(event: Any) -> str:
     return str(error.message).strip().splitlines()[-1] if error else "see the run in the Dagster UI"
 
 
-@dg.logger(description="Short progress lines on the terminal; the whole log is in the Dagster UI.")
+@dg.logger(None, description="Short progress lines on the terminal; the whole log is in the Dagster UI.")
 def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     """The logger `progress`."""
     logger = logging.Logger("metrics_assets.progress", level=logging.DEBUG)

@@ -6,6 +6,7 @@ import os
 import socket
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -17,7 +18,7 @@ from metrics_assets.settings import Settings
 _HOST_TAG, _PROCESS_TAG = "metrics/host", "metrics/process"
 
 # Short lines instead of Dagster's own, which runs of the daemon keep.
-_PROGRESS = {"loggers": {"progress": {}}}
+_PROGRESS: dict[str, Any] = {"loggers": {"progress": {}}}
 
 
 @dataclass(slots=True)
@@ -79,7 +80,7 @@ def run_main_job(
 def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str) -> list[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
     try:
-        chosen = dg.AssetSelection.from_string(select).resolve(graph) & job.asset_layer.executable_asset_keys
+        chosen = dg.AssetSelection.from_string(select).resolve(graph) & set(job.asset_layer.executable_asset_keys)
     except Exception as error:
         raise ConfigurationError(
             f"--select '{select}' is not an asset selection ({error}); write for example group:derive or "
@@ -102,9 +103,7 @@ def _look_at_thresholds(definitions: dg.Definitions, instance: DagsterInstance, 
     job = definitions.resolve_job_def(ALERTS_JOB)
     for request in tick.run_requests or []:
         tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/sensor_name": sensor.name}
-        result = job.execute_in_process(
-            instance=instance, tags=tags, run_config=_PROGRESS, raise_on_error=False
-        )
+        result = job.execute_in_process(instance=instance, tags=tags, run_config=_PROGRESS, raise_on_error=False)
         about = f"{tags['metrics/alert']}: {tags['metrics/subject']}"
         (outcome.alerts if result.success else outcome.undelivered).append(about)
 
@@ -118,7 +117,9 @@ def report_dead_runs(instance: DagsterInstance) -> list[str]:
         The ids of those runs.
     """
     dead = []
-    started = RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING], tags={_HOST_TAG: socket.gethostname()})
+    started = RunsFilter(
+        statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING], tags={_HOST_TAG: socket.gethostname()}
+    )
     for run in instance.get_runs(started):
         process = int(run.tags.get(_PROCESS_TAG, "0"))
         if process == os.getpid() or _is_running(process):
@@ -139,7 +140,9 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def default_range(settings: Settings, today: date, given_first: date | None, given_last: date | None) -> tuple[date, date]:
+def default_range(
+    settings: Settings, today: date, given_first: date | None, given_last: date | None
+) -> tuple[date, date]:
     """The days to run: as given, else everything that the settings want up to yesterday.
 
     Raises:

@@ -10,7 +10,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -25,20 +25,12 @@ from pydantic import (
 
 from metrics_assets.errors import ConfigurationError
 
-ENTITIES = (
-    "pull_requests",
-    "issues",
-    "commits",
-    "releases",
-    "tags",
-    "deployments",
-    "stargazers",
-    "forks",
-)
 Entity = Literal[
     "pull_requests", "issues", "commits", "releases", "tags", "deployments", "stargazers", "forks"
 ]
 Pack = Literal["engineering", "community", "product-metrics", "release-watch", "growth"]
+ENTITIES: tuple[Entity, ...] = get_args(Entity)
+_DEFAULT_PACKS: tuple[Pack, ...] = ("engineering", "community")
 DeploymentSource = Literal["auto", "deployments", "releases", "tags", "pushes", "none"]
 
 _REPOSITORY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$")
@@ -145,7 +137,7 @@ class Settings(_Strict):
     settle_days: int = Field(
         3, ge=0, le=30, description="Days for which figures stay provisional and are collected again."
     )
-    packs: list[Pack] = Field(default_factory=lambda: ["engineering", "community"])
+    packs: list[Pack] = Field(default_factory=lambda: list(_DEFAULT_PACKS))
     repositories: list[RepositorySettings] = Field(default_factory=list)
     organizations: list[OwnerName] = Field(
         default_factory=list, description="Organizations of which every repository is wanted."
@@ -252,7 +244,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys without a word; here that is a mistake."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(

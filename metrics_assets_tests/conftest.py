@@ -79,9 +79,7 @@ def warehouse(new_database: Callable[[str], URL]) -> Iterator[sa.Engine]:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of recorded answers and real histories; tests that need it are skipped where it is absent."""
-    folder = Path(
-        os.environ.get("METRICS_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data"
-    )
+    folder = Path(os.environ.get("METRICS_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"the recorded data is not at {folder}; set METRICS_TEST_DATA to where it is")
     return folder

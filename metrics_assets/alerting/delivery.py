@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,18 @@ import sqlalchemy as sa
 
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.settings import Channel
+
+
+class _HostOnly(logging.Filter):
+    """Cuts addresses in httpx's log lines down to the host: the path of a webhook is a secret."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(part.host if isinstance(part, httpx.URL) else part for part in record.args)
+        return True
+
+
+logging.getLogger("httpx").addFilter(_HostOnly())
 
 # Waiting times between tries: 1, 2, 4 ... minutes, at the most an hour.
 _LONGEST_WAIT_MINUTES = 60
@@ -48,9 +61,9 @@ def channel_url(name: str, channels: Mapping[str, Channel]) -> str:
 def deliver(
     engine: sa.Engine, channels: Mapping[str, Channel], event_id: int | None = None, timeout_seconds: float = 10
 ) -> Delivered:
-    """Send every notification that is due, or those of one event. A row is locked while it is sent, so that two runs do not send it twice.
+    """Send every notification that is due, or those of one event.
 
-    The receiver may see a notification again if this process dies between its answer and our commit; it carries
+    A row is locked while it is sent, so that two runs do not send it twice. The receiver may see a notification again if this process dies between its answer and our commit; it carries
     an `Idempotency-Key` by which that can be told.
     """
     delivered = Delivered()
@@ -73,9 +86,10 @@ def _next(
         row = connection.execute(
             sa.text(
                 "select notification_id, channel, event_id, message from ops.notifications as notifications "
-                "join ops.alert_events using (event_id) where notifications.state = 'pending' and next_attempt_at <= now() "
-                "and notification_id > :after and event_id = coalesce(:event_id, event_id) order by notification_id limit 1 "
-                "for update of notifications skip locked"
+                "join ops.alert_events using (event_id) "
+                "where notifications.state = 'pending' and next_attempt_at <= now() and notification_id > :after "
+                "and event_id = coalesce(:event_id, event_id) "
+                "order by notification_id limit 1 for update of notifications skip locked"
             ),
             {"after": after, "event_id": event_id},
         ).one_or_none()
@@ -96,7 +110,7 @@ def _next(
             connection.execute(
                 sa.text(
                     "update ops.notifications set attempts = attempts + 1, last_error = :problem, "
-                    "next_attempt_at = now() + least(power(2, attempts), :longest) * interval '1 minute' "
+                    "next_attempt_at = now() + least(power(2, least(attempts, 10)), :longest) * interval '1 minute' "
                     "where notification_id = :id"
                 ),
                 {"id": row.notification_id, "problem": problem, "longest": _LONGEST_WAIT_MINUTES},

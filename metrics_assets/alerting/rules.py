@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -61,7 +62,8 @@ def evaluate(
             if isinstance(rule, ChangeRule):
                 conditions.append(_change(rule, str(kind), str(subject), series, on))
             else:
-                baseline = past[(past["metric"] == rule.baseline) & (past["subject"] == subject)]
+                of_baseline = past[(past["metric"] == rule.baseline) & (past["subject_kind"] == kind)]
+                baseline = of_baseline[of_baseline["subject"] == subject]
                 conditions.append(_multiple(rule, str(kind), str(subject), series, baseline, on))
     return conditions
 
@@ -78,11 +80,13 @@ def _change(rule: ChangeRule, kind: str, subject: str, series: pd.DataFrame, on:
     if value is None or reference is None:
         verdict: Verdict = "unknown"
         text = f"Not all of the last {2 * rule.days} days are known."
-    elif reference < rule.minimum_reference:
+    elif reference < rule.minimum_reference or reference <= 0:
         verdict = "unknown"
         text = f"Only {reference:g} in the {rule.days} days before; at least {rule.minimum_reference:g} are needed."
     else:
-        verdict = "breached" if value <= reference * (1 - rule.drop) else "fine"
+        # At exactly the limit the rule holds, whatever the last digit of 1 - 0.9 says.
+        limit = reference * (1 - rule.drop)
+        verdict = "breached" if value <= limit or math.isclose(value, limit, rel_tol=1e-9) else "fine"
         change = abs(value / reference - 1)
         direction = "less" if value < reference else "more"
         text = (
@@ -103,7 +107,8 @@ def _multiple(
     (value, n), (reference, _) = now, before
     factor = value / reference
     text = f"{value:.1f} (from {n}) against {reference:.1f} {rule.lag_days} days before: {factor:.1f} times as much."
-    verdict: Verdict = "breached" if factor >= rule.factor else "fine"
+    at_limit = math.isclose(factor, rule.factor, rel_tol=1e-9)
+    verdict: Verdict = "breached" if factor >= rule.factor or at_limit else "fine"
     return Condition(rule.key, kind, subject, on, verdict, value, reference, n, text)
 
 

@@ -45,20 +45,21 @@ def record_conditions(
     changed = 0
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('ops.alerts'))"))
+        newest = connection.execute(sa.text("select max(last_evaluated_on) from ops.alerts")).scalar()
         known = {(row.rule, row.subject_kind, row.subject): row for row in connection.execute(sa.text(_OPEN))}
         for condition in conditions:
             alert = known.get((condition.rule, condition.subject_kind, condition.subject))
             rule = by_key[condition.rule]
-            if alert is not None and alert.last_evaluated_on > condition.date:
+            if newest is not None and newest > condition.date:
                 continue  # a rebuilt past does not change the present
-            if condition.verdict == "breached" and alert is None:
-                if _already_told(connection, condition):
+            if alert is None:
+                if condition.verdict != "breached" or _already_told(connection, condition):
                     continue
                 alert_id = connection.execute(sa.text(_INSERT), _row(rule, condition)).scalar_one()
                 changed += _tell(connection, alert_id, "opened", rule, condition, channels)
             elif condition.verdict == "breached":
                 connection.execute(sa.text(_KEEP), {**_row(rule, condition), "alert_id": alert.alert_id})
-            elif condition.verdict == "fine" and alert is not None:
+            elif condition.verdict == "fine":
                 connection.execute(sa.text(_RESOLVE), {"alert_id": alert.alert_id, "date": condition.date})
                 changed += _tell(connection, alert.alert_id, "resolved", rule, condition, channels)
     return changed

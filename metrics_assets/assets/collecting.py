@@ -21,6 +21,8 @@ from metrics_assets.settings import Settings
 from metrics_assets.sources.errors import SourceError
 from metrics_assets.sources.github import collect
 from metrics_assets.sources.github.client import GitHub
+from metrics_assets.sources.github.collect import Batch
+from metrics_assets.sources.http import Spent
 from metrics_assets.sources.records import Record
 from metrics_assets.warehouse.write import PersonKeys, upsert
 
@@ -76,6 +78,7 @@ class Collector:
             Unauthorized: the token was refused, so that nothing can be collected.
         """
         collected = Collected()
+        self._log_skipped(entity)
         gate = asyncio.Semaphore(_REPOSITORIES_AT_ONCE)
         targets = self.targets(entity)
 
@@ -90,7 +93,7 @@ class Collector:
 
     async def _collect_repository(self, entity: str, target: Target, collected: Collected) -> None:
         github = self.github.accounted()
-        rows, total, reason = 0, None, None
+        rows, total, outcome, reason = 0, None, "complete", None
         try:
             if target.state == "empty" and entity in ("commits", "tags"):
                 reason = "the repository is empty"
@@ -102,13 +105,21 @@ class Collector:
         except SourceError as error:
             collected.missing[target.repository] = str(error)
             self.report(f"{target.repository}: {error}")
-            self._log(entity, target, "incomplete", rows, total, github, str(error))
-        else:
-            self._log(entity, target, "complete", rows, total, github, reason)
+            outcome, reason = "incomplete", str(error)
+        self.log(
+            entity,
+            target.repository,
+            outcome,
+            github.spent,
+            reason,
+            repository_id=target.repository_id,
+            rows=rows,
+            total=total,
+        )
         collected.requests += github.spent.requests
         collected.points += github.spent.points
 
-    def _batches(self, entity: str, target: Target, github: GitHub) -> AsyncIterator[collect.Batch]:
+    def _batches(self, entity: str, target: Target, github: GitHub) -> AsyncIterator[Batch]:
         """What the entity's function yields for a repository; the one place that knows which function it is."""
         identity: tuple[GitHub, int, str] = (github, target.repository_id, target.repository)
         since = self.days.start_time
@@ -152,9 +163,7 @@ class Collector:
                 ),
                 {"entity": entity},
             )
-            return [
-                Target(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in found.all()
-            ]
+            return [Target(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in found.all()]
 
     def write(self, rows: list[Record], collected: Collected) -> None:
         """Write records of any tables in one transaction and count them."""
@@ -176,12 +185,13 @@ class Collector:
         )
 
     def _deployed(self, target: Target) -> list[str]:
-        """Commits that were deployed or tagged in the range."""
+        """Commits that were deployed or tagged; not of the range alone, as a new tag may stand for an old commit."""
         return self._column(
-            "select sha from raw.deployments where repository_id = :repository and created_at >= :start "
+            "select sha from raw.deployments join ops.repository_settings using (repository_id, environment) "
+            "where repository_id = :repository and created_at >= :start "
             "union select sha from raw.tags where repository_id = :repository and tagged_at >= :start",
             repository=target.repository_id,
-            start=self.days.start,
+            start=self.settings.start,
         )
 
     def _unknown_commits(self, target: Target, shas: Iterable[str], on_default_branch: bool) -> set[str]:
@@ -195,19 +205,35 @@ class Collector:
         )
         return asked - set(known)
 
-    def _log(
+    def _log_skipped(self, entity: str) -> None:
+        """Note which repositories want the entity and cannot give it, so that what is missing has a reason."""
+        with self.engine.connect() as connection:
+            found = connection.execute(
+                sa.text(
+                    "select repository_id, settings.repository, state from ops.repository_settings as settings "
+                    "join raw.repositories using (repository_id) "
+                    "where :entity = any (entities) and state in ('gone', 'blocked')"
+                ),
+                {"entity": entity},
+            ).all()
+        for repository_id, repository, state in found:
+            self.log(entity, repository, "skipped", Spent(), f"the repository is {state}", repository_id=repository_id)
+
+    def log(
         self,
         entity: str,
-        target: Target,
+        repository: str,
         outcome: str,
-        rows: int,
-        total: int | None,
-        github: GitHub,
+        spent: Spent,
         reason: str | None,
+        *,
+        repository_id: int | None,
+        rows: int = 0,
+        total: int | None = None,
     ) -> None:
+        """Note what a collection of one entity of one repository gave, what it cost and what is missing."""
         in_warehouse = self._scalar(
-            f"select count(*) from raw.{entity} where repository_id = :repository",
-            repository=target.repository_id,
+            f"select count(*) from raw.{entity} where repository_id = :repository", repository=repository_id
         )
         with self.engine.begin() as connection:
             connection.execute(
@@ -221,7 +247,7 @@ class Collector:
                     "points = excluded.points, reason = excluded.reason, finished_at = now()"
                 ),
                 {
-                    "repository": target.repository,
+                    "repository": repository,
                     "entity": entity,
                     "run_id": self.run_id,
                     "start": self.days.start,
@@ -230,8 +256,8 @@ class Collector:
                     "rows": rows,
                     "in_warehouse": in_warehouse,
                     "total": total,
-                    "requests": github.spent.requests,
-                    "points": github.spent.points,
+                    "requests": spent.requests,
+                    "points": spent.points,
                     "reason": reason,
                 },
             )

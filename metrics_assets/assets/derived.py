@@ -37,7 +37,8 @@ def _derived(shared: Shared, table: DerivedTable) -> dg.AssetsDefinition:
             }
         )
 
-    return derive
+    asset: dg.AssetsDefinition = derive
+    return asset
 
 
 def _statement(sql: str) -> str:
@@ -68,4 +69,5 @@ def _deployment_commits(shared: Shared) -> dg.AssetsDefinition:
             }
         )
 
-    return deployment_commits
+    asset: dg.AssetsDefinition = deployment_commits
+    return asset

@@ -10,6 +10,7 @@ from metrics_assets.assets.collecting import Collected, Collector
 from metrics_assets.settings import RepositorySettings
 from metrics_assets.sources.errors import Blocked, NotFound, SourceError
 from metrics_assets.sources.github import collect
+from metrics_assets.sources.github.client import GitHub
 from metrics_assets.sources.records import Repository
 
 
@@ -22,33 +23,73 @@ async def collect_repositories(collector: Collector) -> Collected:
     collected = Collected()
     github = collector.github.accounted()
     rows: list[dict[str, Any]] = []
-    for entry in await _wanted(collector):
+    for entry in await _wanted(collector, github, collected):
+        one = collector.github.accounted()
         try:
-            found = await collect.repository(github, entry.github)
+            found = await collect.repository(one, entry.github)
         except SourceError as error:
             collected.missing[entry.github] = str(error)
             collector.report(f"{entry.github}: {error}")
             known = _mark(collector, entry.github, error)
+            collector.log("repositories", entry.github, "incomplete", one.spent, str(error), repository_id=known)
             if known is not None:
                 rows.append(_settings_row(known, entry.github, entry))
-            continue
-        collector.write(found, collected)
-        collected.repositories += 1
-        one = next(record for record in found if isinstance(record, Repository))
-        rows.append(_settings_row(one.repository_id, one.repository, entry))
+        else:
+            collector.write(found, collected)
+            collected.repositories += 1
+            seen = next(record for record in found if isinstance(record, Repository))
+            rows.append(_settings_row(seen.repository_id, seen.repository, entry))
+            collector.log(
+                "repositories",
+                entry.github,
+                "complete",
+                one.spent,
+                _remark(entry.github, seen),
+                repository_id=seen.repository_id,
+                rows=1,
+            )
+        collected.requests += one.spent.requests
     _replace_settings(collector, rows)
-    collected.requests, collected.points = github.spent.requests, github.spent.points
+    collected.requests += github.spent.requests
     return collected
 
 
-async def _wanted(collector: Collector) -> list[RepositorySettings]:
-    """The repositories that metrics.yaml lists, and the others of its organizations."""
+async def _wanted(collector: Collector, github: GitHub, collected: Collected) -> list[RepositorySettings]:
+    """The repositories that metrics.yaml lists, and the others of its organizations.
+
+    Of an organization that cannot be listed, those that are known stay.
+    """
     wanted = list(collector.settings.repositories)
     for login in collector.settings.organizations:
         listed = {entry.github.lower() for entry in wanted}
-        names = await collect.organization(collector.github, login)
+        try:
+            names = await collect.organization(github, login)
+        except SourceError as error:
+            collected.missing[login] = str(error)
+            collector.report(f"organization {login}: {error}")
+            collector.log("repositories", login, "incomplete", github.spent, str(error), repository_id=None)
+            names = _known_of(collector, login)
         wanted += [RepositorySettings(github=name) for name in names if name.lower() not in listed]
     return wanted
+
+
+def _known_of(collector: Collector, login: str) -> list[str]:
+    with collector.engine.connect() as connection:
+        found = connection.execute(
+            sa.text(
+                "select repository from ops.repository_settings "
+                "where lower(split_part(repository, '/', 1)) = lower(:login) order by repository"
+            ),
+            {"login": login},
+        )
+        return list(found.scalars())
+
+
+def _remark(asked: str, found: Repository) -> str | None:
+    """What is worth knowing of a repository that was collected."""
+    if asked.lower() != found.repository.lower():
+        return f"it is {found.repository} now; write that in metrics.yaml"
+    return None if found.state == "active" else f"the repository is {found.state}"
 
 
 def _mark(collector: Collector, repository: str, error: SourceError) -> int | None:

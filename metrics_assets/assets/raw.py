@@ -133,9 +133,7 @@ def _complete(table: str) -> dg.AssetCheckSpec:
     )
 
 
-def _collector(
-    context: dg.AssetExecutionContext, shared: Shared, warehouse: Warehouse, github: GitHubApi
-) -> Collector:
+def _collector(context: dg.AssetExecutionContext, shared: Shared, warehouse: Warehouse, github: GitHubApi) -> Collector:
     try:
         return Collector(
             engine=warehouse.engine,

@@ -125,13 +125,13 @@ def table_metadata(table: str) -> dict[str, Any]:
     }
 
 
-def preview(connection: sa.Connection, sql: str, **parameters: Any) -> dg.MetadataValue:  # type: ignore[type-arg]
+def preview(connection: sa.Connection, sql: str, **parameters: Any) -> dg.MarkdownMetadataValue:
     """A few rows as a Markdown table. Never pass people's rows here."""
     rows = connection.execute(sa.text(sql), parameters)
     return markdown_table(list(rows.keys()), [tuple(row) for row in rows])
 
 
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MetadataValue:  # type: ignore[type-arg]
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> dg.MarkdownMetadataValue:
     """Rows as Markdown; vertical bars in texts would end a cell."""
     if not rows:
         return dg.MetadataValue.md("(no rows)")
@@ -146,5 +146,3 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
     return str(value).replace("|", "\\|").replace("\n", " ")[:120]
-
-

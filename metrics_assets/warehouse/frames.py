@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -66,9 +66,18 @@ def replace_days(
             sa.text(f"delete from {table} where date >= :start and date < :end{conditions}"),
             {"start": start, "end": end, **only},
         )
-        with connection.connection.cursor() as cursor:
-            cursor.copy_expert(f"copy {table} ({', '.join(frame.columns)}) from stdin (format csv)", buffer)
+        copy_rows(connection, table, list(frame.columns), buffer)
     return len(frame)
+
+
+def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str] | None, rows: io.StringIO) -> None:
+    """COPY rows in CSV into a table, within the connection's transaction."""
+    names = f" ({', '.join(columns)})" if columns else ""
+    cursor: Any = connection.connection.cursor()
+    try:
+        cursor.copy_expert(f"copy {table}{names} from stdin (format csv)", rows)
+    finally:
+        cursor.close()
 
 
 def _cell(value: Any) -> Any:

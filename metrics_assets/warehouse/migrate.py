@@ -42,7 +42,8 @@ def migrate(engine: sa.Engine, sql: Path = SQL) -> list[str]:
     with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         connection.exec_driver_sql(_BOOK)
-        known = dict(connection.execute(sa.text("select name, checksum from migrations.applied")).all())
+        rows = connection.execute(sa.text("select name, checksum from migrations.applied"))
+        known: dict[str, str] = {row.name: row.checksum for row in rows}
         return [*_apply_numbered(connection, sql, known), *_apply_repeatable(connection, sql, known)]
 
 
@@ -108,8 +109,9 @@ def _fill_tiers(connection: sa.Connection, bands: list[TierBand]) -> None:
 def _execute(connection: sa.Connection, text: str, name: str) -> None:
     try:
         # The driver's own call: a colon in SQL text is not a bind parameter here.
-        with connection.connection.cursor() as cursor:
-            cursor.execute(text)
+        cursor = connection.connection.cursor()
+        cursor.execute(text)
+        cursor.close()
     except Exception as error:
         raise WarehouseError(f"{name} cannot be applied: {str(error).strip()}") from error
 

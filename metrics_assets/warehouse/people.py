@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import sqlalchemy as sa
 
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.warehouse.write import PersonKeys
+
+_SHORTEST = 32
 
 
 def person_keys(engine: sa.Engine, home: Path, bots: Iterable[str] = ()) -> PersonKeys:
@@ -32,23 +36,35 @@ def person_keys(engine: sa.Engine, home: Path, bots: Iterable[str] = ()) -> Pers
 
 
 def _secret(home: Path) -> bytes:
-    given = os.environ.get("METRICS_PERSON_KEY")
+    given = os.environ.get("METRICS_PERSON_KEY", "").strip()
     if given:
-        if len(given) < 32:
+        if len(given) < _SHORTEST:
             raise ConfigurationError(
                 "METRICS_PERSON_KEY is shorter than 32 characters; make one with: openssl rand -hex 32"
             )
         return given.encode()
     home.mkdir(parents=True, exist_ok=True)
     path = home / "person_key"
-    made = home / f"person_key.{os.getpid()}"
     if not path.exists():
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_hex(32))
-        try:
-            os.link(made, path)  # fails, unlike rename, where another process was first
-        except FileExistsError:
-            pass
-        finally:
-            made.unlink()
-    return path.read_bytes()
+        _make(path)
+    found = path.read_bytes().strip()
+    if len(found) < _SHORTEST:
+        raise ConfigurationError(
+            f"{path} is shorter than 32 characters; restore it from a backup, or delete it and start with an empty "
+            "database."
+        )
+    return found
+
+
+def _make(path: Path) -> None:
+    # A name of its own even among threads, and containers whose processes have the same number.
+    descriptor, name = tempfile.mkstemp(prefix="person_key.", dir=path.parent)  # readable by its owner only
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)  # fails, unlike rename, where another process was first
+    finally:
+        Path(name).unlink()

@@ -6,7 +6,6 @@ and `<field>_is_bot`. The key is the warehouse's own secret, so hashes of two in
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 import hmac
@@ -56,18 +55,18 @@ def upsert(connection: sa.Connection, records: Sequence[Record], people: PersonK
     if not records:
         return 0
     record_type = type(records[0])
-    columns = _columns(record_type)
-    unique = {tuple(getattr(record, key) for key in _key_fields(record_type)): record for record in records}
+    columns = _columns(record_type)  # type: ignore[arg-type]  # a class is hashable
     staging = f"staging_{record_type.TABLE.replace('.', '_')}"
     names = [name for name, _ in columns]
+    keys = record_type.KEY
+    positions = [names.index(key) for key in keys]
+    rows = ([_cell(record, how, people) for _, how in columns] for record in records)
+    unique = {tuple(row[position] for position in positions): row for row in rows}
     cursor = connection.connection.cursor()
     try:
         cursor.execute(f"create temp table if not exists {staging} (like {record_type.TABLE}) on commit delete rows")
         cursor.execute(f"truncate {staging}")
-        cursor.copy_expert(
-            f"copy {staging} ({', '.join(names)}) from stdin (format csv)", _csv(unique.values(), columns, people)
-        )
-        keys = record_type.KEY
+        cursor.copy_expert(f"copy {staging} ({', '.join(names)}) from stdin (format csv)", _csv(unique.values()))
         rest = [name for name in names if name not in keys]
         changed = _assignments(record_type.TABLE, rest)
         cursor.execute(
@@ -97,7 +96,7 @@ def _assignments(table: str, columns: list[str]) -> str:
 
 @cache
 def _columns(record_type: type[Record]) -> list[tuple[str, str]]:
-    """Pairs of column and how to get it: 'plain', or for accounts 'key:<field>' and 'bot:<field>'."""
+    """Pairs of column and how to get it: 'plain:<field>', or for accounts 'key:<field>' and 'bot:<field>'."""
     hints = typing.get_type_hints(record_type)
     columns: list[tuple[str, str]] = []
     for field in dataclasses.fields(record_type):
@@ -105,38 +104,29 @@ def _columns(record_type: type[Record]) -> list[tuple[str, str]]:
         if hint is Account or Account in typing.get_args(hint):
             columns += [(f"{field.name}_key", f"key:{field.name}"), (f"{field.name}_is_bot", f"bot:{field.name}")]
         else:
-            columns.append((field.name, "plain"))
+            columns.append((field.name, f"plain:{field.name}"))
     return columns
 
 
-def _key_fields(record_type: type[Record]) -> tuple[str, ...]:
-    return tuple(key.removesuffix("_key") if key == "person_key" else key for key in record_type.KEY)
+def _csv(rows: Iterable[Sequence[Any]]) -> io.StringIO:
+    """Rows as COPY's CSV reads them: what stands in quotes is a value, also an empty one, and nothing is null."""
+    lines = (",".join("" if cell is None else '"' + str(cell).replace('"', '""') + '"' for cell in row) for row in rows)
+    return io.StringIO("".join(line + "\n" for line in lines))
 
 
-def _csv(records: Iterable[Record], columns: list[tuple[str, str]], people: PersonKeys) -> io.StringIO:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    for record in records:
-        writer.writerow([_cell(record, name, how, people) for name, how in columns])
-    buffer.seek(0)
-    return buffer
-
-
-def _cell(record: Record, name: str, how: str, people: PersonKeys) -> Any:
-    if how == "plain":
-        return _text(getattr(record, name))
-    kind, field = how.split(":", 1)
-    account: Account | None = getattr(record, field)
-    if account is None:
-        return None
-    return people.key(account) if kind == "key" else people.is_bot(account)
+def _cell(record: Record, how: str, people: PersonKeys) -> Any:
+    kind, _, field = how.partition(":")
+    value = getattr(record, field)
+    if kind == "plain" or value is None:
+        return _text(value)
+    return people.key(value) if kind == "key" else people.is_bot(value)
 
 
 def _text(value: Any) -> Any:
-    """A value as COPY's CSV reads it. An empty string would read as null, and NUL cannot be stored at all."""
+    """A value without what PostgreSQL cannot store: NUL, and halves of characters that JSON lets pass."""
     if isinstance(value, list):
-        items = ",".join('"' + str(item).replace("\0", "").replace("\\", "\\\\").replace('"', '\\"') + '"' for item in value)
-        return "{" + items + "}"
+        items = (str(_text(item)).replace("\\", "\\\\").replace('"', '\\"') for item in value)
+        return "{" + ",".join(f'"{item}"' for item in items) + "}"
     if isinstance(value, str):
-        return value.replace("\0", "") or None
+        return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return value

@@ -82,9 +82,7 @@ def test_what_the_export_does_not_hold_is_unknown_and_not_zero(
             states = dict(
                 connection.execute(
                     sa.text("select metric, string_agg(distinct state, ',') from metric_values group by metric")
-                )
-                
-                .all()
+                ).all()
             )
     for metric in ("stars_new", "stars_total", "forks_new", "issues_opened", "issues_open", "incidents_opened"):
         assert states[metric] == "unknown", metric

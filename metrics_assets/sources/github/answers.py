@@ -132,6 +132,12 @@ class Repository(_Model):
         )
 
 
+class Updated(_Model):
+    """Anything that a list is ordered by."""
+
+    updated_at: datetime
+
+
 class TimelineItem(_Model):
     """A GraphQL timeline item, or an event of REST /issues/events and /issues/{n}/events."""
 

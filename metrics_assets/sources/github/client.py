@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -23,8 +23,11 @@ _QUERIES = Path(__file__).with_name("queries")
 _LAST_PAGE = re.compile(r"[?&]page=(\d+)[^>]*>;\s*rel=\"last\"")
 _NEXT_URL = re.compile(r"<([^>]+)>;\s*rel=\"next\"")
 _SMALLEST_PAGE = 5
+_GOOD_PAGES_BEFORE_GROWING = 4
 # What GitHub says when a query took more than its ten seconds.
 _TOO_HEAVY = ("something went wrong", "timeout", "resource limits", "resource_limits_exceeded")
+
+_PEOPLE = {"actor", "author", "committer", "creator", "email", "login", "merged_by", "owner", "user"}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -62,7 +65,9 @@ class GitHub:
             "GET", path, resource="core", params=params, spent=self.spent, accept="application/vnd.github+json"
         )
 
-    async def pages(self, path: str, params: dict[str, str | int] | None = None) -> AsyncIterator[list[Any]]:
+    async def pages(
+        self, path: str, params: dict[str, str | int] | None = None
+    ) -> AsyncGenerator[list[Any], None]:
         """The pages of a REST list: the first one alone, the rest side by side where their number is known."""
         first = await self.get(path, {**(params or {}), "per_page": 100})
         yield _as_list(first)
@@ -82,6 +87,7 @@ class GitHub:
         finally:
             for request in requests:
                 request.cancel()
+            await asyncio.gather(*requests, return_exceptions=True)
 
     async def _follow(self, link: str) -> AsyncIterator[Answer]:
         following = _NEXT_URL.search(link)
@@ -115,9 +121,13 @@ class GitHub:
         return data
 
     async def connection(self, query: str, /, **variables: Any) -> AsyncIterator[Page]:
-        """All pages of the connection that a query gives as `repository.items`."""
+        """All pages of the connection that a query gives as `repository.items`.
+
+        Their `total_count` is that of `repository.whole` where the query asks for it, because `items` may be a
+        part of the list.
+        """
         cursor: str | None = None
-        size = self.page_size
+        size, good = self.page_size, 0
         while True:
             try:
                 # A page that is too heavy stays so: rather ask for a smaller one than again for the same.
@@ -126,21 +136,23 @@ class GitHub:
             except Unavailable:
                 if size <= _SMALLEST_PAGE:
                     raise
-                size = max(_SMALLEST_PAGE, size // 2)
+                size, good = max(_SMALLEST_PAGE, size // 2), 0
                 continue
-            found = (data.get("repository") or {}).get("items")
+            repository = data.get("repository") or {}
+            found = repository.get("items")
             if not isinstance(found, dict) or "pageInfo" not in found:
                 raise BadAnswer(f"GraphQL query {query} ({_about(variables)}): the answer has no list of items.")
             page = Page(
                 items=[item for item in found.get("nodes") or found.get("edges") or [] if item],
-                total_count=int(found.get("totalCount") or 0),
+                total_count=int((repository.get("whole") or found).get("totalCount") or 0),
                 info=parse(PageInfo, found["pageInfo"], query),
             )
             yield page
             if not page.info.has_next_page:
                 return
-            cursor = page.info.end_cursor
-            size = min(self.page_size, size * 2)
+            cursor, good = page.info.end_cursor, good + 1
+            if good % _GOOD_PAGES_BEFORE_GROWING == 0:
+                size = min(self.page_size, size * 2)
 
 
 def parse(model: type[Model], content: Any, where: str) -> Model:
@@ -154,9 +166,11 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise BadAnswer(
-            f"{where}: {model.__name__} {_identity(content)}: {place} is {first.get('input')!r:.80} ({first['msg']})."
-        ) from None
+        given = first.get("input")
+        # Errors go into logs and tables, where people have no names.
+        private = isinstance(given, dict | list) or not _PEOPLE.isdisjoint(first["loc"])
+        shown = f"a {type(given).__name__}" if private else f"{given!r:.80}"
+        raise BadAnswer(f"{where}: {model.__name__} {_identity(content)}: {place} is {shown} ({first['msg']}).") from None
 
 
 def answered_at(answer: Answer) -> datetime:
@@ -185,21 +199,26 @@ def _worth_another_try(content: Any) -> str | None:
     """Why a GraphQL answer has to be asked again: errors that pass by themselves, or with a smaller page."""
     if not isinstance(content, dict):
         return "the GraphQL answer is not an object"
-    for error in content.get("errors") or []:
-        message, kind = str(error.get("message", "")), str(error.get("type", ""))
-        if kind == "RATE_LIMITED" or any(words in message.lower() for words in _TOO_HEAVY) or kind == "INTERNAL":
+    errors = content.get("errors") or []
+    for error in errors if isinstance(errors, list) else []:
+        named = error if isinstance(error, dict) else {}
+        message, kind = str(named.get("message") or ""), str(named.get("type") or "")
+        if kind == "RATE_LIMITED" or "rate limit" in message.lower():
+            return f"GraphQL rate limit: {message or kind}"
+        if kind == "INTERNAL" or any(words in message.lower() for words in _TOO_HEAVY):
             return f"GraphQL error: {message or kind}"
     return None
 
 
-def _raise_graphql(errors: list[dict[str, Any]], name: str, variables: dict[str, Any]) -> None:
-    first = errors[0]
-    what = f"GraphQL query {name} ({_about(variables)}): {first.get('message', first)}"
-    if first.get("type") == "NOT_FOUND":
+def _raise_graphql(errors: Any, name: str, variables: dict[str, Any]) -> None:
+    first = errors[0] if isinstance(errors, list) else errors
+    kind, message = (first.get("type"), first.get("message")) if isinstance(first, dict) else (None, None)
+    what = f"GraphQL query {name} ({_about(variables)}): {message or kind or first!r:.200}"
+    if kind == "NOT_FOUND":
         raise NotFound(f"{what}; check the name and that the token may see it.")
-    if first.get("type") in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
+    if kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
         raise Forbidden(f"{what}; give the token the permission for this.")
-    raise BadAnswer(what)
+    raise BadAnswer(f"{what}; run it again, and report it as a defect if it stays so.")
 
 
 def _about(variables: dict[str, Any]) -> str:
@@ -208,7 +227,7 @@ def _about(variables: dict[str, Any]) -> str:
 
 def _identity(content: Any) -> str:
     if not isinstance(content, dict):
-        return repr(content)[:80]
+        return f"(a {type(content).__name__})"
     return str(content.get("number") or content.get("id") or content.get("node_id") or content.get("name") or "")
 
 

@@ -6,7 +6,8 @@ twice, never leave one out. Writing, resuming and reporting are somebody else's 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -156,7 +157,7 @@ async def _updated_since(github: GitHub, query: str, since: datetime, **variable
         extra = {"since": floor.isoformat()} if query == "issues" else {}
         async for page in github.connection(query, **variables, **extra):
             pages += 1
-            times = [datetime.fromisoformat(item["updated_at"]) for item in page.items]
+            times = [parse(answers.Updated, item, f"{query} of {variables['name']}").updated_at for item in page.items]
             fresh = [item for item, at in zip(page.items, times, strict=True) if at >= floor]
             newest = max([newest, *times])
             if fresh:
@@ -205,23 +206,34 @@ async def commits(
                 continue
             # In one batch: half a history would pass for a whole one when the next run looks for its commits.
             history: list[records.Record] = []
-            async for rows in _history(github, repository_id, name, sha, start, on_default_branch):
-                new = {row.sha for row in rows} - seen
-                seen |= new
-                history += rows
-                if not unknown(new, on_default_branch):
-                    break
+            waiting = {sha}
+            while waiting:
+                asked = min(waiting)
+                seen.add(asked)
+                async with aclosing(_history(github, repository_id, name, asked, start, on_default_branch)) as pages:
+                    async for rows in pages:
+                        new = {row.sha: row for row in rows if row.sha not in seen or row.sha == asked}
+                        fresh = unknown(new, on_default_branch)
+                        seen |= set(new)
+                        history += new.values()
+                        waiting |= {parent for sha in fresh for parent in new[sha].parents}
+                        if not fresh:
+                            break
+                # Pages come by date. On a branch that took in the default branch, unknown commits stand behind
+                # pages of known ones, so the walk goes on from parents instead of from page to page.
+                waiting = unknown(waiting - seen, on_default_branch)
             yield Batch(history)
 
 
 async def _history(
     github: GitHub, repository_id: int, name: str, sha: str, start: datetime, on_default_branch: bool
-) -> AsyncIterator[list[records.Commit]]:
+) -> AsyncGenerator[list[records.Commit], None]:
     """The commits that a commit stands on, itself first, back to `start`; nothing where it no longer exists."""
     since = start.isoformat().replace("+00:00", "Z")
     try:
-        async for page in github.pages(f"/repos/{name}/commits", {"sha": sha, "since": since}):
-            yield [_commit(item, repository_id, name, on_default_branch=on_default_branch) for item in page]
+        async with aclosing(github.pages(f"/repos/{name}/commits", {"sha": sha, "since": since})) as pages:
+            async for page in pages:
+                yield [_commit(item, repository_id, name, on_default_branch=on_default_branch) for item in page]
     except NotFound:
         return
     except BadAnswer as error:

@@ -1,0 +1,97 @@
+"""What Dagster loads: one graph, every asset explained, owned and partitioned alike, and cheap in events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from metrics_assets.automation.schedules import days_to_settle
+from metrics_assets.definitions import build
+from metrics_assets.demo.organisation import sample_organisation
+from metrics_assets.settings import Settings
+from metrics_assets.warehouse.derived import table_columns
+from metrics_assets.warehouse.engine import create_engine, dagster_url
+from metrics_assets_tests.playing import materialize, playing
+
+_SETTINGS = Settings.model_validate(
+    {"start": "2025-12-01", "end": "2025-12-31", "repositories": [{"github": "aurora/toolkit"}]}
+)
+
+
+@pytest.fixture(scope="module")
+def graph() -> dg.BaseAssetGraph:  # type: ignore[type-arg, name-defined]
+    definitions = build(_SETTINGS)
+    dg.Definitions.validate_loadable(definitions)
+    return definitions.resolve_asset_graph()
+
+
+def test_every_asset_is_explained_owned_and_in_a_group(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert node.description, key
+        assert node.owners, key
+        assert node.kinds, key
+        assert node.group_name in {"collect", "derive", "evaluate", "forecast", "notify", "publish"}, key
+
+
+def test_every_asset_but_pages_is_the_table_of_its_key(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    tables = {".".join(key.path) for key in graph.get_all_asset_keys() if key.path[0] != "site"}
+    assert tables <= set(table_columns())
+
+
+def test_all_partitions_are_the_same_days_so_that_a_backfill_is_one_run(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    partitioned = [graph.get(key) for key in graph.get_all_asset_keys() if graph.get(key).partitions_def]
+    assert {node.partitions_def for node in partitioned} == {
+        dg.DailyPartitionsDefinition("2025-12-01", end_date="2026-01-01", timezone="UTC")
+    }
+    assert {node.backfill_policy for node in partitioned} == {dg.BackfillPolicy.single_run()}
+    unpartitioned = {key.to_user_string() for key in graph.get_all_asset_keys() if not graph.get(key).partitions_def}
+    assert unpartitioned == {"ops/notifications"}
+
+
+def test_what_talks_to_github_is_in_its_pool() -> None:
+    for definition in build(_SETTINGS).assets or []:
+        assert isinstance(definition, dg.AssetsDefinition)
+        collects = set(definition.group_names_by_key.values()) == {"collect"}
+        assert (definition.op.pool == "github") == collects, definition.keys
+
+
+@pytest.mark.parametrize(
+    ("today", "end", "expected"),
+    [
+        (date(2026, 3, 10), None, (date(2026, 3, 6), date(2026, 3, 9))),
+        (date(2025, 12, 2), None, (date(2025, 12, 1), date(2025, 12, 1))),  # not before the start
+        (date(2025, 12, 1), None, None),  # no whole day yet
+        (date(2026, 1, 2), date(2025, 12, 31), (date(2025, 12, 28), date(2025, 12, 31))),
+        (date(2026, 1, 20), date(2025, 12, 31), None),  # settled
+    ],
+)
+def test_the_schedule_asks_for_the_days_that_may_still_change(
+    today: date, end: date | None, expected: tuple[date, date] | None
+) -> None:
+    settings = _SETTINGS.model_copy(update={"end": end})
+    assert days_to_settle(settings, today) == expected
+
+
+def test_a_longer_range_costs_one_event_per_asset_and_day(
+    new_database: Callable[[str], URL], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dagster's own event log dominates long backfills; two of its environment variables keep it small."""
+    database = new_database("events")
+    first = date(2025, 12, 1)
+    with playing(sample_organisation(), database, tmp_path, monkeypatch):
+        events = create_engine(dagster_url(database))
+        counts = []
+        for days in (1, 11):
+            materialize(_SETTINGS, first, first + timedelta(days=days - 1))
+            with events.connect() as connection:
+                counts.append(connection.execute(sa.text("select count(*) from public.event_logs")).scalar_one())
+        events.dispose()
+    assets = len(build(_SETTINGS).resolve_asset_graph().get_all_asset_keys()) - 1
+    assert counts[1] - counts[0] <= counts[0] + 10 * assets + 5
