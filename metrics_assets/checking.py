@@ -9,7 +9,7 @@ from metrics_assets import settings as configuration
 from metrics_assets.errors import MetricsError
 from metrics_assets.settings import Settings
 from metrics_assets.sources.http import ApiClient, Spent
-from metrics_assets.warehouse.engine import database_url, ensure_database
+from metrics_assets.warehouse.engine import database_exists, database_url
 
 # What a classic token needs for everything that is collected; fine-grained ones do not say what they may.
 _SCOPES = ("repo", "public_repo")
@@ -36,10 +36,24 @@ def check_everything() -> list[Finding]:
             f"{len(settings.organizations)} organizations, from {settings.start}",
         )
     ]
+    return [*findings, *_not_yet(settings), *_channels(settings), _database(), *asyncio.run(_github(settings))]
+
+
+def _not_yet(settings: Settings) -> list[Finding]:
+    """What metrics.yaml may ask for that this version reads and does not do."""
     packages = sum(len(repository.packages) for repository in settings.repositories)
-    if packages:
-        findings.append(Finding(True, f"{packages} packages are listed; this version does not collect them yet."))
-    return [*findings, *_channels(settings), _database(), *asyncio.run(_github(settings))]
+    said = [
+        (packages > 0, f"packages: {packages} are listed; this version does not collect from registries yet"),
+        (
+            "packs" in settings.model_fields_set,
+            "packs: this version has every metric, score and rule switched on, whatever the packs",
+        ),
+        (
+            settings.privacy.raw_retention_days is not None,
+            "privacy.raw_retention_days: this version does not delete raw rows yet",
+        ),
+    ]
+    return [Finding(True, text) for holds, text in said if holds]
 
 
 def _channels(settings: Settings) -> list[Finding]:
@@ -60,10 +74,11 @@ def _channels(settings: Settings) -> list[Finding]:
 def _database() -> Finding:
     try:
         url = database_url()
-        ensure_database(url)
+        exists = database_exists(url)
     except MetricsError as error:
         return Finding(False, str(error))
-    return Finding(True, f"database {url.render_as_string(hide_password=True)}")
+    later = "" if exists else ", which the first run will create"
+    return Finding(True, f"database {url.render_as_string(hide_password=True)}{later}")
 
 
 async def _github(settings: Settings) -> list[Finding]:
@@ -87,12 +102,16 @@ async def _github(settings: Settings) -> list[Finding]:
                     False, f"GITHUB_TOKEN has the scopes '{scopes}'; give it public_repo, or repo for private ones."
                 )
             )
-        for repository in settings.repositories:
+        wanted = [
+            *((f"organization {login}", f"/orgs/{login}/repos") for login in settings.organizations),
+            *((f"repository {entry.github}", f"/repos/{entry.github}") for entry in settings.repositories),
+        ]
+        for name, path in wanted:
             try:
-                await client.request("GET", f"/repos/{repository.github}", resource="core", spent=spent, tries=2)
-                findings.append(Finding(True, f"repository {repository.github}"))
+                await client.request("GET", path, resource="core", spent=spent, params={"per_page": 1}, tries=2)
+                findings.append(Finding(True, name))
             except MetricsError as error:
-                findings.append(Finding(False, f"repository {repository.github}: {error}"))
+                findings.append(Finding(False, f"{name}: {error}"))
     return findings
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import date
+import reprlib
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -16,6 +17,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -33,28 +35,52 @@ ENTITIES: tuple[Entity, ...] = get_args(Entity)
 _DEFAULT_PACKS: tuple[Pack, ...] = ("engineering", "community")
 DeploymentSource = Literal["auto", "deployments", "releases", "tags", "pushes", "none"]
 
-_REPOSITORY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$")
-_PACKAGE = re.compile(r"^(pypi|npm|crates|go|gems|docker|brew):\S+$")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-_ENVIRONMENT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
+_PACKAGE = re.compile(r"(pypi|npm|crates|go|gems|docker|brew):\S+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+# Longer than this no value is repeated in a message.
+_LONGEST_SHOWN = 60
 
 
-def _matches(pattern: re.Pattern[str], remedy: str) -> AfterValidator:
+def _matches(pattern: re.Pattern[str], remedy: str, *, show: bool = True) -> AfterValidator:
     def check(text: str) -> str:
-        if not pattern.match(text):
-            raise ValueError(f"'{text}' is not understood; {remedy}")
+        if not pattern.fullmatch(text):
+            raise ValueError(f"{_shown(text) if show else 'its value'} is not understood; {remedy}")
         return text
 
     return AfterValidator(check)
 
 
+def _is_a_date(value: Any) -> Any:
+    """Only YYYY-MM-DD: pydantic would also take a number, as seconds since 1970."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise ValueError(f"{_shown(value)} is not understood; write a date as YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(f"{value} is not in the calendar; write a date as YYYY-MM-DD") from None
+
+
+def _shown(value: object) -> str:
+    """A value for a message, cut short; what YAML's references repeat endlessly is cut short, too."""
+    short = reprlib.Repr()
+    short.maxlevel, short.maxlist, short.maxdict = 2, 3, 3
+    short.maxstring = short.maxother = _LONGEST_SHOWN
+    return short.repr(value)
+
+
+Day = Annotated[date, BeforeValidator(_is_a_date)]
 RepositoryName = Annotated[str, _matches(_REPOSITORY, "write 'owner/name', for example acme/api")]
 PackageName = Annotated[
     str, _matches(_PACKAGE, "write 'registry:name' with pypi, npm, crates, go, gems, docker or brew")
 ]
 OwnerName = Annotated[str, _matches(_NAME, "write the organization's login, for example acme-labs")]
 VariableName = Annotated[
-    str, _matches(_ENVIRONMENT_NAME, "write the name of an environment variable, not its content")
+    str, _matches(_ENVIRONMENT_NAME, "write the name of an environment variable, not its content", show=False)
 ]
 
 
@@ -82,7 +108,7 @@ class Deployments(_Strict):
         try:
             re.compile(text)
         except re.error as error:
-            raise ValueError(f"'{text}' is not a regular expression ({error})") from error
+            raise ValueError(f"{_shown(text)} is not a regular expression ({error}); correct it") from error
         return text
 
 
@@ -132,8 +158,9 @@ class Settings(_Strict):
     """The content of metrics.yaml."""
 
     portfolio: str = Field("portfolio", min_length=1, description="A name for the whole.")
-    start: date = Field(date(2025, 1, 1), description="First day of history wanted (UTC).")
-    end: date | None = Field(None, description="Last day wanted; without it, yesterday.")
+    # Git's own dates begin in 1970, and GitHub refuses to list commits since an earlier one.
+    start: Day = Field(date(2025, 1, 1), ge=date(1970, 1, 1), description="First day of history wanted (UTC).")
+    end: Day | None = Field(None, description="Last day wanted; without it, yesterday.")
     settle_days: int = Field(
         3, ge=0, le=30, description="Days for which figures stay provisional and are collected again."
     )
@@ -154,6 +181,8 @@ class Settings(_Strict):
     def _agrees_with_itself(self) -> Settings:
         if not self.repositories and not self.organizations:
             raise ValueError("names nothing to measure; list at least one repository or organization")
+        if self.start > datetime.now(UTC).date():
+            raise ValueError(f"start {self.start} is in the future; write the first day of history wanted")
         if self.end is not None and self.end < self.start:
             raise ValueError(f"end {self.end} is before start {self.start}; swap them or leave end out")
         seen: set[str] = set()
@@ -187,9 +216,10 @@ def github_api_url() -> str:
         ConfigurationError: the variable holds something that is not an http(s) address.
     """
     url = (os.environ.get("GITHUB_API_URL") or "https://api.github.com").rstrip("/")
-    if not re.match(r"^https?://[^/\s]+", url):
+    if not re.fullmatch(r"https?://[^/\s@]+(/[^\s?#]*)?", url):
+        # It is not repeated here: somebody may have put a token or a password into it.
         raise ConfigurationError(
-            f"GITHUB_API_URL is '{url}', which is no address; set it to the API's base, "
+            "GITHUB_API_URL is no plain http(s) address; set it to the API's base without user or password, "
             "for example https://github.example.com/api/v3, or unset it for github.com."
         )
     return url
@@ -228,7 +258,10 @@ def load(path: Path | None = None) -> Settings:
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is not YAML: {_yaml_problem(error)}.") from error
+        raise ConfigurationError(f"{path} is not YAML: {_yaml_problem(error)}; correct that place.") from error
+    except (ValueError, RecursionError) as error:
+        what = "is nested too deeply" if isinstance(error, RecursionError) else f"holds a value that is none ({error})"
+        raise ConfigurationError(f"{path} {what}; metrics.example.yaml shows the form.") from None
     if not isinstance(content, dict):
         raise ConfigurationError(
             f"{path} must hold keys and values, not {_kind(content)}; metrics.example.yaml shows the form."
@@ -261,7 +294,7 @@ _UniqueKeyLoader.yaml_implicit_resolvers = {
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:
-    problem = getattr(error, "problem", None) or str(error)
+    problem = " ".join((getattr(error, "problem", None) or str(error)).split())
     mark = getattr(error, "problem_mark", None)
     return f"{problem}, line {mark.line + 1}, column {mark.column + 1}" if mark else problem
 
@@ -282,8 +315,11 @@ def _sentence(problem: Any) -> str:
     if kind == "value_error":
         return f"{where}: {problem['ctx']['error']}." if where != "the file" else f"{problem['ctx']['error']}."
     if kind == "literal_error":
-        return f"{where} is '{given}'; use one of: {problem['ctx']['expected']}."
-    return f"{where} is {given!r}, but {problem['msg'][0].lower()}{problem['msg'][1:]}; correct it."
+        return f"{where} is {_shown(given)}; use one of: {problem['ctx']['expected']}."
+    # What stands under channels may be an address that somebody wrote there instead of its variable's name.
+    is_secret = problem["loc"][:1] == ("channels",)
+    text = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return f"{where} is {'wrong' if is_secret else _shown(given)}, but {text}; correct it."
 
 
 def _key(location: tuple[int | str, ...]) -> str:

@@ -63,8 +63,9 @@ def deliver(
 ) -> Delivered:
     """Send every notification that is due, or those of one event.
 
-    A row is locked while it is sent, so that two runs do not send it twice. The receiver may see a notification again if this process dies between its answer and our commit; it carries
-    an `Idempotency-Key` by which that can be told.
+    A row is locked while it is sent, so that two runs do not send it twice. The receiver may see a notification
+    again if this process dies between its answer and our commit; it carries an `Idempotency-Key` by which that can
+    be told.
     """
     delivered = Delivered()
     with httpx.Client(timeout=timeout_seconds) as client:

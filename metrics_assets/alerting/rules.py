@@ -80,7 +80,7 @@ def _change(rule: ChangeRule, kind: str, subject: str, series: pd.DataFrame, on:
     if value is None or reference is None:
         verdict: Verdict = "unknown"
         text = f"Not all of the last {2 * rule.days} days are known."
-    elif reference < rule.minimum_reference or reference <= 0:
+    elif reference < rule.minimum_reference:
         verdict = "unknown"
         text = f"Only {reference:g} in the {rule.days} days before; at least {rule.minimum_reference:g} are needed."
     else:

@@ -39,7 +39,8 @@ def prediction_assets(shared: Shared) -> list[dg.AssetsDefinition]:
             latest = preview(
                 connection,
                 "select date, subject, metric, severity, explanation from metrics.anomalies "
-                "where state = 'anomaly' and date >= :start and date < :end order by date desc, abs(score) desc limit 10",
+                "where state = 'anomaly' and date >= :start and date < :end "
+                "order by date desc, abs(score) desc limit 10",
                 start=days.start,
                 end=days.end,
             )

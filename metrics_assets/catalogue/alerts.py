@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from metrics_assets.catalogue.metrics import Catalogue, load_catalogue
-from metrics_assets.catalogue.reading import read_yaml, wrong_entry
+from metrics_assets.catalogue.reading import entries, read_yaml, wrong_entry
 from metrics_assets.errors import CatalogueError
 from metrics_assets.paths import CATALOGUE
 
@@ -37,7 +37,7 @@ class ChangeRule(_Rule):
     kind: Literal["change"]
     days: int = Field(ge=1, le=90)
     drop: float = Field(gt=0, le=1)
-    minimum_reference: float = Field(ge=0)
+    minimum_reference: float = Field(gt=0)
 
 
 class MultipleRule(_Rule):
@@ -65,7 +65,7 @@ def load_rules(path: Path = CATALOGUE / "alerts.yaml") -> tuple[ChangeRule | Mul
     """
     catalogue = load_catalogue()
     rules: dict[str, ChangeRule | MultipleRule] = {}
-    for entry in read_yaml(path)["rules"]:
+    for entry in entries(path, read_yaml(path), "rules"):
         rule = _read(path, entry, catalogue)
         if rule.key in rules:
             raise CatalogueError(f"{path.name}, rule {rule.key}: the key stands twice; keep one entry.")

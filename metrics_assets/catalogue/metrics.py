@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from metrics_assets.catalogue.reading import read_yaml, wrong_entry
+from metrics_assets.catalogue.reading import entries, read_yaml, wrong_entry
 from metrics_assets.errors import CatalogueError
 from metrics_assets.paths import CATALOGUE
 
@@ -74,9 +74,8 @@ def load_catalogue(path: Path = CATALOGUE / "metrics.yaml") -> Catalogue:
     Raises:
         CatalogueError: an entry is wrong or stands twice; the text names file, entry and key.
     """
-    content = read_yaml(path)
     metrics: dict[str, Metric] = {}
-    for position, entry in enumerate(content.get("metrics", []) if isinstance(content, dict) else []):
+    for position, entry in enumerate(entries(path, read_yaml(path), "metrics")):
         name = f"metric {entry.get('key', position + 1)}" if isinstance(entry, dict) else f"metric {position + 1}"
         try:
             metric = Metric.model_validate(entry)
@@ -85,6 +84,4 @@ def load_catalogue(path: Path = CATALOGUE / "metrics.yaml") -> Catalogue:
         if metric.key in metrics:
             raise CatalogueError(f"{path.name}, {name}: the key stands twice; keep one entry.")
         metrics[metric.key] = metric
-    if not metrics:
-        raise CatalogueError(f"{path.name} holds no metrics; it must have a list under 'metrics'.")
     return Catalogue(metrics=metrics)

@@ -21,8 +21,22 @@ def read_yaml(path: Path) -> Any:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CatalogueError(f"{path} does not exist; restore it or correct its name.") from None
+    except UnicodeDecodeError as error:
+        raise CatalogueError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
     except yaml.YAMLError as error:
-        raise CatalogueError(f"{path} is not YAML: {error}") from error
+        raise CatalogueError(f"{path} is not YAML: {' '.join(str(error).split())}.") from error
+
+
+def entries(path: Path, content: Any, key: str) -> list[Any]:
+    """The list under a key of a catalogue file.
+
+    Raises:
+        CatalogueError: there is none.
+    """
+    found = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(found, list) or not found:
+        raise CatalogueError(f"{path.name} holds no {key}; it must have a list under '{key}'.")
+    return found
 
 
 def wrong_entry(path: Path, entry: str, error: ValidationError) -> CatalogueError:

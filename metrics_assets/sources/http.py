@@ -236,7 +236,10 @@ class ApiClient:
         """The whole address; links in answers are followed only to the server that the token is for."""
         if not path.startswith("http"):
             return f"{self.base_url}{path}"
-        link, base = httpx.URL(path), httpx.URL(self.base_url)
+        try:
+            link, base = httpx.URL(path), httpx.URL(self.base_url)
+        except httpx.InvalidURL as error:
+            raise BadAnswer(f"{self.base_url}: an answer's link leads to no address ({error}).") from error
         if (link.scheme, link.netloc) != (base.scheme, base.netloc):
             raise BadAnswer(
                 f"{self.base_url}: an answer's link leads to {link.scheme}://{link.host}, where the token is not "

@@ -97,7 +97,8 @@ def _connections(url: str) -> int:
     try:
         with connection.cursor() as cursor:
             cursor.execute(
-                "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()"
+                "select count(*) from pg_stat_activity "
+                "where backend_type = 'client backend' and pid <> pg_backend_pid()"
             )
             row = cursor.fetchone()
             return int(row[0]) if row else 0

@@ -78,6 +78,24 @@ def create_engine(url: URL) -> sa.Engine:
     )
 
 
+def database_exists(url: URL) -> bool:
+    """Whether the server of `url` has its database.
+
+    Raises:
+        WarehouseError: the server cannot be reached or refuses the user.
+    """
+    try:
+        with sa.create_engine(url, poolclass=sa.pool.NullPool).connect():
+            return True
+    except sa.exc.OperationalError as error:
+        if f'database "{url.database}" does not exist' in str(error.orig):
+            return False
+        raise WarehouseError(
+            f"PostgreSQL at {url.render_as_string(hide_password=True)} cannot be used "
+            f"({str(error.orig).strip().splitlines()[-1]}); check METRICS_DATABASE_URL and that the server runs."
+        ) from error
+
+
 def ensure_database(url: URL, options: Mapping[str, str] | None = None) -> None:
     """Create the database of `url` if the server has none of that name.
 
@@ -87,16 +105,8 @@ def ensure_database(url: URL, options: Mapping[str, str] | None = None) -> None:
     Raises:
         WarehouseError: the server cannot be reached, or the database is missing and may not be created.
     """
-    try:
-        probe = sa.create_engine(url, poolclass=sa.pool.NullPool)
-        with probe.connect():
-            return
-    except sa.exc.OperationalError as error:
-        if "does not exist" not in str(error.orig):
-            raise WarehouseError(
-                f"PostgreSQL at {url.render_as_string(hide_password=True)} cannot be used "
-                f"({str(error.orig).strip().splitlines()[-1]}); check METRICS_DATABASE_URL and that the server runs."
-            ) from error
+    if database_exists(url):
+        return
     maintenance = sa.create_engine(
         url.set(database="postgres"), poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT"
     )

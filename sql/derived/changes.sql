@@ -42,7 +42,8 @@ merged_pull_requests as (
         number,
         merge_sha as sha,
         author_is_bot,
-        least(first_commit_at, merged_at) as first_commit_at,
+        -- (least alone would turn an unknown first commit into the merge.)
+        case when first_commit_at is not null then least(first_commit_at, merged_at) end as first_commit_at,
         merged_at
     from raw.pull_requests
     where merged_at is not null

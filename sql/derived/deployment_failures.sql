@@ -30,7 +30,7 @@ never_succeeded as (
         where good.repository_id = failed.repository_id
           and good.outcome = 'succeeded'
           and good.finished_at > failed.finished_at
-        order by good.finished_at
+        order by good.finished_at, good.deployment_key
         limit 1
     ) as next_good on true
     where failed.outcome = 'failed'
@@ -56,13 +56,14 @@ caused_incidents as (
           and good.outcome = 'succeeded'
           and good.finished_at > incidents.created_at
           and good.finished_at <= incidents.closed_at
-        order by good.finished_at desc
+        order by good.finished_at desc, good.deployment_key desc
         limit 1
     ) as repair on true
 ),
 
 rolled_back as (
-    -- The deployed commit had shipped before the deployment that this one replaces.
+    -- The deployed commit had shipped before the commit that it replaces: in an earlier deployment, or beneath it
+    -- in the same. (Going forward again afterwards deploys what had shipped, too, but after what it replaces.)
     select
         back.repository_id,
         back.previous_key as deployment_key,
@@ -75,9 +76,16 @@ rolled_back as (
     from succeeded as back
     join metrics.deployment_commits as shipped
       on shipped.repository_id = back.repository_id and shipped.sha = back.sha
-    where back.sha <> back.previous_sha
-      and shipped.deployed_at < back.previous_deployed_at
-      and back.source = 'deployments'
+    join metrics.deployment_commits as replaced
+      on replaced.repository_id = back.repository_id and replaced.sha = back.previous_sha
+    join metrics.deployments as carrier
+      on carrier.repository_id = back.repository_id and carrier.deployment_key = replaced.deployment_key
+    where back.source = 'deployments'
+      and back.sha <> back.previous_sha
+      and (
+          (shipped.deployed_at, shipped.deployment_key) < (replaced.deployed_at, replaced.deployment_key)
+          or (shipped.deployment_key = replaced.deployment_key and carrier.sha = back.previous_sha)
+      )
 ),
 
 reverted as (

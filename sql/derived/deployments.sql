@@ -88,10 +88,6 @@ release_tags as (
     from raw.tags as tags
     join ops.repository_settings as settings using (repository_id)
     where tags.tag ~ settings.release_tag_pattern
-      and (settings.deployment_source = 'tags' or not exists (
-          select 1 from releases
-          where releases.repository_id = tags.repository_id and releases.version = tags.tag
-      ))
 ),
 
 pushes as (
@@ -122,9 +118,17 @@ ended as (
 
 -- A better source replaces a weaker one from its own first day on, so that adopting it rewrites no past.
 first_use as (
-    select repository_id, choice, min(finished_at) as first_at
+    select repository_id, choice, min(finished_at)::date as first_on
     from ended
     group by repository_id, choice
+),
+
+-- Versions that shipped while tags were all there was; a release written for one later does not ship it again.
+shipped_as_tags as (
+    select release_tags.repository_id, release_tags.version
+    from release_tags
+    join first_use on first_use.repository_id = release_tags.repository_id and first_use.choice = 2
+    where release_tags.deployed_at::date < first_use.first_on
 )
 
 select
@@ -152,7 +156,11 @@ where ended.finished_at >= :start
               select 1 from first_use
               where first_use.repository_id = ended.repository_id
                 and first_use.choice < ended.choice
-                and first_use.first_at <= ended.finished_at
+                and first_use.first_on <= ended.finished_at::date
+          )
+          and not (
+              ended.source = 'releases'
+              and (ended.repository_id, ended.version) in (select repository_id, version from shipped_as_tags)
           )
       )
   )

@@ -6,7 +6,10 @@ with days as (
     select
         settings.repository_id,
         settings.repository,
-        'issues' = any (settings.entities) as issues_collected,
+        'issues' = any (settings.entities)
+            and (repositories.has_issues or exists (
+                select 1 from raw.issues where issues.repository_id = settings.repository_id
+            )) as issues_collected,
         day::date as date,
         least(28, day::date - greatest(portfolio.start, repositories.created_at::date) + 1) as days_observed
     from ops.repository_settings as settings
@@ -54,16 +57,104 @@ failing_windows as (
     group by failures.repository_id, day::date
 ),
 
--- One recovery per failed deployment: it is over when the last of its reasons is.
+-- Spans in which an incident was open or closed: one that is reopened was closed until then all the same.
+incident_states as (
+    select repository_id, issue_number, created_at as at, false as is_closed
+    from metrics.incidents
+    union all
+    select incidents.repository_id, incidents.issue_number, events.created_at, events.event = 'closed'
+    from metrics.incidents as incidents
+    join raw.issue_events as events
+      on events.repository_id = incidents.repository_id and events.number = incidents.issue_number
+    where events.event in ('closed', 'reopened')
+    union all
+    select repository_id, issue_number, closed_at, true
+    from metrics.incidents as incidents
+    where closed_at is not null
+      and not exists (
+          select 1 from raw.issue_events as events
+          where events.repository_id = incidents.repository_id
+            and events.number = incidents.issue_number and events.event = 'closed'
+      )
+),
+
+incident_spans as (
+    select repository_id, issue_number, is_closed, at as since, lead(at, 1, 'infinity') over item as until
+    from (
+        select *, lag(is_closed) over (partition by repository_id, issue_number order by at, is_closed) as before
+        from incident_states
+    ) as states
+    where is_closed is distinct from before
+    window item as (partition by repository_id, issue_number order by at, is_closed)
+),
+
+closings as (
+    select incidents.repository_id, incidents.issue_number, incidents.created_at, incident_spans.since as closed_at,
+           incident_spans.until as reopened_at
+    from incident_spans
+    join metrics.incidents as incidents using (repository_id, issue_number)
+    where incident_spans.is_closed
+),
+
+-- Why a deployment counts as failed, and when that was mended; a reopened incident is mended several times.
+reasons as (
+    select
+        failures.repository_id,
+        failures.deployment_key,
+        failures.signal,
+        failures.evidence,
+        failures.failed_at,
+        failures.detected_at,
+        coalesce(closings.closed_at, failures.restored_at) as restored_at,
+        coalesce(closings.reopened_at, 'infinity') as lapsed_at,
+        case when failures.signal = 'incident' then repair.deployment_key else failures.restored_by end as restored_by
+    from metrics.deployment_failures as failures
+    left join closings
+      on closings.repository_id = failures.repository_id
+     and failures.signal = 'incident'
+     and failures.evidence = 'issue:' || closings.issue_number
+    left join lateral (
+        select good.deployment_key
+        from metrics.deployments as good
+        where good.repository_id = failures.repository_id
+          and failures.signal = 'incident'
+          and good.outcome = 'succeeded'
+          and good.finished_at > failures.detected_at
+          and good.finished_at <= closings.closed_at
+        order by good.finished_at desc, good.deployment_key desc
+        limit 1
+    ) as repair on true
+),
+
+-- A failed deployment has recovered when all the reasons known by then are mended; each day on which that changes.
+recovery_dates as (
+    select repository_id, deployment_key, detected_at::date as date from reasons
+    union
+    select repository_id, deployment_key, restored_at::date from reasons where restored_at is not null
+    union
+    select repository_id, deployment_key, lapsed_at::date from reasons where lapsed_at < 'infinity'
+),
+
 recoveries as (
     select
         repository_id,
         deployment_key,
-        min(detected_at) as detected_at,
-        case when bool_and(restored_at is not null) then max(restored_at) end as restored_at,
-        max(recovery_hours) as recovery_hours
-    from metrics.deployment_failures
-    group by repository_id, deployment_key
+        recovery_dates.date as since,
+        lead(recovery_dates.date, 1, 'infinity')
+            over (partition by repository_id, deployment_key order by recovery_dates.date) as until,
+        case when count(*) filter (where mended.it) = count(distinct (reasons.signal, reasons.evidence))
+             then max(reasons.restored_at) filter (where mended.it) end as restored_at,
+        max(extract(epoch from reasons.restored_at - reasons.failed_at) / 3600) filter (where mended.it)
+            as recovery_hours
+    from recovery_dates
+    join reasons using (repository_id, deployment_key)
+    cross join lateral (
+        select coalesce(
+            reasons.restored_at < recovery_dates.date + 1 and reasons.lapsed_at >= recovery_dates.date + 1, false
+        ) as it
+    ) as mended
+    where reasons.detected_at < recovery_dates.date + 1
+    group by repository_id, deployment_key, recovery_dates.date
 ),
 
 recovery_windows as (
@@ -74,7 +165,7 @@ recovery_windows as (
         count(*) as recovered
     from recoveries
     cross join generate_series(
-        greatest(restored_at::date, :start), least(restored_at::date + 27, :end - 1), interval '1 day'
+        greatest(since, :start), least(restored_at::date + 27, until - 1, :end - 1), interval '1 day'
     ) as day
     where restored_at >= :start - 27 and restored_at < :end
     group by repository_id, day::date
@@ -85,41 +176,47 @@ unrecovered as (
     from days
     join recoveries
       on recoveries.repository_id = days.repository_id
-     and recoveries.detected_at < days.date + 1
-     and (recoveries.restored_at is null or recoveries.restored_at >= days.date + 1)
+     and days.date >= recoveries.since and days.date < recoveries.until
+     and recoveries.restored_at is null
     group by days.repository_id, days.date
 ),
 
+-- That a deployment was a repair is known when what it repaired is over.
 rework_windows as (
-    select repairs.repository_id, day::date as date, count(*) as rework
-    from (select distinct repository_id, restored_by from metrics.deployment_failures) as repairs
+    select reasons.repository_id, day::date as date, count(distinct reasons.restored_by) as rework
+    from reasons
     join metrics.deployments as deployments
-      on deployments.repository_id = repairs.repository_id and deployments.deployment_key = repairs.restored_by
+      on deployments.repository_id = reasons.repository_id and deployments.deployment_key = reasons.restored_by
     cross join generate_series(
-        greatest(deployments.finished_at::date, :start),
-        least(deployments.finished_at::date + 27, :end - 1),
+        greatest(deployments.finished_at::date, reasons.restored_at::date, :start),
+        least(deployments.finished_at::date + 27, reasons.lapsed_at::date - 1, :end - 1),
         interval '1 day'
     ) as day
     where deployments.finished_at >= :start - 27 and deployments.finished_at < :end
-    group by repairs.repository_id, day::date
+    group by reasons.repository_id, day::date
 ),
 
 shipped_windows as (
     select
         repository_id,
         day::date as date,
-        count(*) filter (where deployed_at::date = day::date) as shipped_today,
+        count(*) filter (where shipped_at::date = day::date) as shipped_today,
         percentile_cont(0.5) within group (order by lead_time_hours) as median_hours,
         percentile_cont(0.9) within group (order by lead_time_hours) as p90_hours,
         count(lead_time_hours) as n,
         percentile_cont(0.5) within group (order by lead_time_hours)
-            filter (where deployed_at >= day::date - 6) as week_hours,
-        count(lead_time_hours) filter (where deployed_at >= day::date - 6) as week_n
-    from metrics.changes
+            filter (where shipped_at >= day::date - 6) as week_hours,
+        count(lead_time_hours) filter (where shipped_at >= day::date - 6) as week_n
+    from (
+        -- What was deployed from its branch counts from its merge on: until then it was no change.
+        select repository_id, lead_time_hours, greatest(deployed_at, merged_at) as shipped_at
+        from metrics.changes
+        where state = 'shipped'
+    ) as shipped
     cross join generate_series(
-        greatest(deployed_at::date, :start), least(deployed_at::date + 27, :end - 1), interval '1 day'
+        greatest(shipped_at::date, :start), least(shipped_at::date + 27, :end - 1), interval '1 day'
     ) as day
-    where state = 'shipped' and deployed_at >= :start - 27 and deployed_at < :end
+    where shipped_at >= :start - 27 and shipped_at < :end
     group by repository_id, day::date
 ),
 
@@ -165,28 +262,34 @@ incident_windows as (
     select
         repository_id,
         day::date as date,
-        percentile_cont(0.5) within group (order by mttr_hours) as median_hours,
+        percentile_cont(0.5) within group (order by extract(epoch from closed_at - created_at) / 3600)
+            as median_hours,
         count(*) as n,
         count(*) filter (where closed_at::date = day::date) as resolved_today
-    from metrics.incidents
+    from closings
     cross join generate_series(
-        greatest(closed_at::date, :start), least(closed_at::date + 27, :end - 1), interval '1 day'
+        greatest(closed_at::date, :start),
+        least(closed_at::date + 27, reopened_at::date - 1, :end - 1),
+        interval '1 day'
     ) as day
     where closed_at >= :start - 27 and closed_at < :end
     group by repository_id, day::date
 ),
 
+incidents_opened as (
+    select repository_id, created_at::date as date, count(*) as opened
+    from metrics.incidents
+    where created_at >= :start and created_at < :end
+    group by repository_id, created_at::date
+),
+
 incidents_open as (
-    select
-        days.repository_id,
-        days.date,
-        count(*) filter (where incidents.created_at >= days.date) as opened_today,
-        count(*) filter (where incidents.closed_at is null or incidents.closed_at >= days.date + 1) as still_open
+    select days.repository_id, days.date, count(*) as still_open
     from days
-    join metrics.incidents as incidents
-      on incidents.repository_id = days.repository_id
-     and incidents.created_at < days.date + 1
-     and (incidents.closed_at is null or incidents.closed_at >= days.date)
+    join incident_spans
+      on incident_spans.repository_id = days.repository_id
+     and not incident_spans.is_closed
+     and incident_spans.since < days.date + 1 and incident_spans.until >= days.date + 1
     group by days.repository_id, days.date
 ),
 
@@ -212,7 +315,7 @@ select
     case when ships.it then coalesce(deployment_windows.failed_today, 0) end as deployments_failed,
     case when ships.it then coalesce(shipped_windows.shipped_today, 0) end as changes_shipped,
     case when ships.it then coalesce(waiting_totals.waiting, 0) end as changes_waiting,
-    case when days.issues_collected then coalesce(incidents_open.opened_today, 0) end as incidents_opened,
+    case when days.issues_collected then coalesce(incidents_opened.opened, 0) end as incidents_opened,
     case when days.issues_collected then coalesce(incident_windows.resolved_today, 0) end as incidents_resolved,
     case when days.issues_collected then coalesce(incidents_open.still_open, 0) end as incidents_open,
     case when ships.it then coalesce(deployment_windows.succeeded, 0) end as deployments_in_window,
@@ -266,5 +369,7 @@ left join waiting_totals
  and days.date >= waiting_totals.date and days.date < waiting_totals.until
 left join incident_windows
   on incident_windows.repository_id = days.repository_id and incident_windows.date = days.date
+left join incidents_opened
+  on incidents_opened.repository_id = days.repository_id and incidents_opened.date = days.date
 left join incidents_open
   on incidents_open.repository_id = days.repository_id and incidents_open.date = days.date

@@ -1,24 +1,33 @@
 -- A row is an incident: an issue with one of the repository's incident labels, tied to the deployment that caused
 -- it by the best evidence there is: a commit, a pull request or a version that its text names, else the time.
--- Its date is when it was opened; rows that were still open when the range began are brought up to date.
+-- Its date is when it was opened; rows that were open or touched since the range began are brought up to date.
 -- replace: created_at
 with incident_issues as (
     select
         issues.*,
         settings.repository,
         settings.incident_maximum_gap_hours as maximum_gap_hours,
-        coalesce(
-            (select lower(substring(label from '(?i)(critical|major|minor|high|medium|low|sev-?[0-9]|p[0-9])\s*$'))
-             from unnest(issues.labels) as label
-             where label ~* '^(severity|priority|sev|p)[-:_ /]*\s*(critical|major|minor|high|medium|low|[0-9]|sev-?[0-9]|p[0-9])?\s*$'
-             limit 1),
-            'unknown'
-        ) as severity
+        coalesce(severities.severity, 'unknown') as severity
     from raw.issues as issues
     join ops.repository_settings as settings using (repository_id)
+    left join lateral (
+        -- The first label that says one: 'severity: major', 'priority/high', 'P1' and 'sev-2' are understood.
+        select case when level ~ '^[0-9]$' then scale || level else replace(level, '-', '') end as severity
+        from unnest(issues.labels) with ordinality as labels (label, position)
+        cross join lateral (
+            select
+                lower(substring(label from '(?i)(critical|major|minor|high|medium|low|sev-?[0-9]|p[0-9]|[0-9])\s*$')),
+                case when label ~* '^p' then 'p' else 'sev' end
+        ) as said (level, scale)
+        where label ~* '^(severity|priority|sev|p)[-:_ /]*(critical|major|minor|high|medium|low|[0-9]|sev-?[0-9]|p[0-9])\s*$'
+        order by position
+        limit 1
+    ) as severities on true
     where issues.labels && settings.incident_labels
       and (
           (issues.created_at >= :start and issues.created_at < :end)
+          -- Labels may come late, and make an incident of an issue of a day that no run covers again.
+          or (issues.updated_at >= :start and issues.created_at < :end)
           or exists (
               select 1 from metrics.incidents as known
               where known.repository_id = issues.repository_id
@@ -91,7 +100,7 @@ ties as (
           and deployments.finished_at <= incident_issues.created_at
           and deployments.finished_at
               >= incident_issues.created_at - incident_issues.maximum_gap_hours * interval '1 hour'
-        order by deployments.finished_at desc
+        order by deployments.finished_at desc, deployments.deployment_key desc
         limit 1
     ) as latest
 ),

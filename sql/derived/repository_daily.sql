@@ -7,6 +7,10 @@ with days as (
         settings.repository_id,
         settings.repository,
         settings.entities,
+        -- Where the issue tracker is switched off there is nothing to count, which is not the same as no issues.
+        repositories.has_issues or exists (
+            select 1 from raw.issues where issues.repository_id = settings.repository_id
+        ) as has_issues,
         day::date as date,
         repositories.created_at::date as created_on,
         portfolio.start,
@@ -64,15 +68,28 @@ issue_states as (
 ),
 
 -- An item that is closed twice without being reopened changed once.
-pull_request_steps as (
-    select repository_id, at::date as date, sum(step) as open_step,
-           count(*) filter (where step = -1) as closed
+pull_request_changes as (
+    select repository_id, number, at, step, lead(step) over item is null as is_last
     from (
         select *, lag(step) over (partition by repository_id, number order by at, step desc) as step_before
         from pull_request_states
     ) as states
-    where step is distinct from step_before and at < :end
-    group by repository_id, at::date
+    where step is distinct from step_before
+    window item as (partition by repository_id, number order by at, step desc)
+),
+
+pull_request_steps as (
+    select
+        repository_id,
+        changes.at::date as date,
+        sum(changes.step) as open_step,
+        -- The last closing of a merged one is its merge.
+        count(*) filter (where changes.step = -1 and not (changes.is_last and pull_requests.merged_at is not null))
+            as closed
+    from pull_request_changes as changes
+    join raw.pull_requests as pull_requests using (repository_id, number)
+    where changes.at < :end
+    group by repository_id, changes.at::date
 ),
 
 issue_steps as (
@@ -93,15 +110,11 @@ pull_requests_opened as (
     group by repository_id, created_at::date
 ),
 
-pull_requests_ended as (
-    select
-        repository_id,
-        coalesce(merged_at, closed_at)::date as date,
-        count(*) filter (where merged_at is not null) as merged,
-        count(*) filter (where merged_at is null) as closed
+pull_requests_merged as (
+    select repository_id, merged_at::date as date, count(*) as merged
     from raw.pull_requests
-    where coalesce(merged_at, closed_at) < :end
-    group by repository_id, coalesce(merged_at, closed_at)::date
+    where merged_at < :end
+    group by repository_id, merged_at::date
 ),
 
 issues_opened as (
@@ -118,27 +131,31 @@ commits_made as (
     group by repository_id, committed_at::date
 ),
 
--- Releases; before a repository's first one, its release tags.
+-- Releases; before the day of a repository's first one, its release tags.
 release_times as (
     select repository_id, tag, published_at as at
     from raw.releases
     where not is_draft and not is_prerelease and published_at is not null
 ),
 
+early_tags as (
+    select tags.repository_id, tags.tag, tags.tagged_at as at
+    from raw.tags as tags
+    join ops.repository_settings as settings using (repository_id)
+    left join (
+        select repository_id, min(at)::date as first_on from release_times group by repository_id
+    ) as first_release using (repository_id)
+    where tags.tag ~ settings.release_tag_pattern
+      and tags.tagged_at::date < coalesce(first_release.first_on, 'infinity')
+),
+
 releases_made as (
     select repository_id, at::date as date, count(*) as releases
     from (
-        select repository_id, at from release_times
+        select repository_id, at from early_tags
         union all
-        select tags.repository_id, tags.tagged_at
-        from raw.tags as tags
-        join ops.repository_settings as settings using (repository_id)
-        where tags.tag ~ settings.release_tag_pattern
-          and not exists (
-              select 1 from release_times
-              where release_times.repository_id = tags.repository_id
-                and (release_times.tag = tags.tag or release_times.at <= tags.tagged_at)
-          )
+        select repository_id, at from release_times
+        where (repository_id, tag) not in (select repository_id, tag from early_tags)
     ) as all_releases
     where at < :end
     group by repository_id, at::date
@@ -157,20 +174,30 @@ forks as (
 ),
 
 -- What the provider counted, with how many of those we know by date.
+counted as (
+    select repository_id, at, stars, forks, sum(star) over so_far as stars_known, sum(fork) over so_far as forks_known
+    from (
+        select repository_id, starred_at as at, 1 as star, 0 as fork, null::bigint as stars, null::bigint as forks
+        from raw.stargazers
+        union all
+        select repository_id, created_at, 0, 1, null, null from raw.forks
+        union all
+        select repository_id, observed_at, 0, 0, stars, forks from raw.repository_counters
+    ) as known
+    window so_far as (partition by repository_id order by at)
+),
+
+-- The first count that the provider gave after the day, less what came in between: withdrawn stars stay in.
 snapshots as (
-    select
-        counters.repository_id,
-        counters.observed_at,
-        counters.stars,
-        counters.forks,
-        (select count(*) from raw.stargazers as known
-         where known.repository_id = counters.repository_id
-           and known.starred_at <= counters.observed_at) as stars_known,
-        (select count(*) from raw.forks as known
-         where known.repository_id = counters.repository_id
-           and known.created_at <= counters.observed_at) as forks_known
-    from raw.repository_counters as counters
-    where counters.observed_at >= :start + 1
+    select repository_id, day::date as date, stars, stars_known, forks, forks_known
+    from (
+        select *, lag(at::date, 1, '-infinity') over (partition by repository_id order by at) as counted_before
+        from counted
+        where stars is not null
+    ) as counts
+    cross join generate_series(
+        greatest(counted_before, :start), least(at::date, :end) - 1, interval '1 day'
+    ) as day
 ),
 
 people as (
@@ -228,6 +255,55 @@ people_steps_by_day as (
     group by repository_id, date
 ),
 
+-- Spans in which an issue was open, cut to the spans in which it had been opened or touched within 90 days.
+issue_spans as (
+    select
+        repository_id,
+        number,
+        daterange(at::date, coalesce(lead(at::date) over item, 'infinity'::date)) as span,
+        step
+    from (
+        select *, lag(step) over (partition by repository_id, number order by at, step desc) as step_before
+        from issue_states
+    ) as states
+    where step is distinct from step_before
+    window item as (partition by repository_id, number order by at, step desc)
+),
+
+issue_open as (
+    select repository_id, number, range_agg(span) as open_span
+    from issue_spans
+    where step = 1
+    group by repository_id, number
+),
+
+issue_touched as (
+    select repository_id, number, range_agg(daterange(at::date, at::date + 90)) as fresh_span
+    from (
+        select repository_id, number, created_at as at from raw.issues
+        union all
+        select repository_id, number, created_at from raw.issue_events
+    ) as touches
+    group by repository_id, number
+),
+
+fresh_spans as (
+    select repository_id, unnest(open_span * fresh_span) as span
+    from issue_open
+    join issue_touched using (repository_id, number)
+),
+
+fresh_steps as (
+    select repository_id, date, sum(step) as fresh_step
+    from (
+        select repository_id, lower(span) as date, 1 as step from fresh_spans
+        union all
+        select repository_id, upper(span), -1 from fresh_spans
+    ) as steps
+    where date < :end
+    group by repository_id, date
+),
+
 -- Running totals from the beginning of the history to the end of each day.
 step_dates as (
     select repository_id, date from days
@@ -237,6 +313,8 @@ step_dates as (
     select repository_id, date from pull_request_steps
     union
     select repository_id, date from issue_steps
+    union
+    select repository_id, date from fresh_steps
     union
     select repository_id, date from stars
     union
@@ -249,6 +327,7 @@ standing as (
         date,
         sum(coalesce(pull_request_steps.open_step, 0)) over so_far as pull_requests_open,
         sum(coalesce(issue_steps.open_step, 0)) over so_far as issues_open,
+        sum(coalesce(fresh_steps.fresh_step, 0)) over so_far as issues_open_fresh,
         sum(coalesce(stars.stars, 0)) over so_far as stars,
         sum(coalesce(forks.forks, 0)) over so_far as forks,
         sum(coalesce(people_steps_by_day.now_step, 0)) over so_far as people_now,
@@ -257,6 +336,7 @@ standing as (
     from step_dates
     left join pull_request_steps using (repository_id, date)
     left join issue_steps using (repository_id, date)
+    left join fresh_steps using (repository_id, date)
     left join stars using (repository_id, date)
     left join forks using (repository_id, date)
     left join people_steps_by_day using (repository_id, date)
@@ -294,6 +374,7 @@ first_responses as (
      and not coalesce(events.actor_is_bot, false)
      and events.actor_key is not null
      and events.actor_key is distinct from issues.author_key
+     and events.created_at >= issues.created_at
     where issues.created_at >= :start - 27 and issues.created_at < :end
       and not coalesce(issues.author_is_bot, false)
     group by issues.repository_id, issues.number, issues.created_at
@@ -349,51 +430,6 @@ fork_windows as (
     ) as day
     where created_at >= :start - 89 and created_at < :end
     group by repository_id, day::date
-),
-
--- Spans in which an issue was open, cut to the spans in which it had been opened or touched within 90 days.
-issue_spans as (
-    select
-        repository_id,
-        number,
-        daterange(at::date, coalesce(lead(at::date) over item, 'infinity'::date)) as span,
-        step
-    from (
-        select *, lag(step) over (partition by repository_id, number order by at, step desc) as step_before
-        from issue_states
-    ) as states
-    where step is distinct from step_before
-    window item as (partition by repository_id, number order by at, step desc)
-),
-
-issue_open as (
-    select repository_id, number, range_agg(span) as open_span
-    from issue_spans
-    where step = 1
-    group by repository_id, number
-),
-
-issue_touched as (
-    select repository_id, number, range_agg(daterange(at::date, at::date + 90)) as fresh_span
-    from (
-        select repository_id, number, created_at as at from raw.issues
-        union all
-        select repository_id, number, created_at from raw.issue_events
-    ) as touches
-    group by repository_id, number
-),
-
-fresh_spans as (
-    select repository_id, unnest(open_span * fresh_span) as span
-    from issue_open
-    join issue_touched using (repository_id, number)
-),
-
-fresh_issues as (
-    select days.repository_id, days.date, count(*) as fresh
-    from days
-    join fresh_spans on fresh_spans.repository_id = days.repository_id and fresh_spans.span @> days.date
-    group by days.repository_id, days.date
 )
 
 select
@@ -401,15 +437,15 @@ select
     days.repository,
     days.date,
     case when collected.stars then coalesce(stars.stars, 0) end as stars_new,
-    case when collected.stars then later.stars - (later.stars_known - standing.stars) end as stars_total,
+    case when collected.stars then snapshots.stars - (snapshots.stars_known - standing.stars) end as stars_total,
     case when collected.forks then coalesce(forks.forks, 0) end as forks_new,
-    case when collected.forks then later.forks - (later.forks_known - standing.forks) end as forks_total,
+    case when collected.forks then snapshots.forks - (snapshots.forks_known - standing.forks) end as forks_total,
     case when collected.issues then coalesce(issues_opened.opened, 0) end as issues_opened,
     case when collected.issues then coalesce(issue_steps.closed, 0) end as issues_closed,
     case when collected.issues then standing.issues_open end as issues_open,
     case when collected.openings then coalesce(pull_requests_opened.opened, 0) end as pull_requests_opened,
-    case when collected.pull_requests then coalesce(pull_requests_ended.merged, 0) end as pull_requests_merged,
-    case when collected.pull_requests then coalesce(pull_requests_ended.closed, 0) end as pull_requests_closed,
+    case when collected.pull_requests then coalesce(pull_requests_merged.merged, 0) end as pull_requests_merged,
+    case when collected.pull_requests then coalesce(pull_request_steps.closed, 0) end as pull_requests_closed,
     case when collected.openings then standing.pull_requests_open end as pull_requests_open,
     case when collected.commits then coalesce(commits_made.commits, 0) end as commits,
     case when collected.releases then coalesce(releases_made.releases, 0) end as releases,
@@ -432,14 +468,14 @@ select
     issue_responses.median_hours as issue_first_response_hours,
     coalesce(issue_responses.answered, 0) as issue_first_response_n,
     case when collected.issues then coalesce(issue_responses.unanswered, 0) end as issues_unanswered,
-    case when collected.issues then coalesce(fresh_issues.fresh, 0) end as issues_open_fresh,
+    case when collected.issues then standing.issues_open_fresh end as issues_open_fresh,
     case when collected.forks then coalesce(fork_windows.forks, 0) end as forks_in_window
 from days
 cross join lateral (
     select
         'stargazers' = any (days.entities) as stars,
         'forks' = any (days.entities) as forks,
-        'issues' = any (days.entities) as issues,
+        'issues' = any (days.entities) and days.has_issues as issues,
         'pull_requests' = any (days.entities) as pull_requests,
         'pull_requests' = any (days.entities)
             and days.repository_id not in (select repository_id from openings_unknown) as openings,
@@ -449,20 +485,15 @@ cross join lateral (
 ) as collected
 left join stars on stars.repository_id = days.repository_id and stars.date = days.date
 left join forks on forks.repository_id = days.repository_id and forks.date = days.date
--- The first count that the provider gave after the day, less what came in between: withdrawn stars stay in.
-left join lateral (
-    select *
-    from snapshots
-    where snapshots.repository_id = days.repository_id and snapshots.observed_at >= days.date + 1
-    order by snapshots.observed_at
-    limit 1
-) as later on true
+left join snapshots on snapshots.repository_id = days.repository_id and snapshots.date = days.date
 left join issues_opened on issues_opened.repository_id = days.repository_id and issues_opened.date = days.date
 left join issue_steps on issue_steps.repository_id = days.repository_id and issue_steps.date = days.date
 left join pull_requests_opened
   on pull_requests_opened.repository_id = days.repository_id and pull_requests_opened.date = days.date
-left join pull_requests_ended
-  on pull_requests_ended.repository_id = days.repository_id and pull_requests_ended.date = days.date
+left join pull_requests_merged
+  on pull_requests_merged.repository_id = days.repository_id and pull_requests_merged.date = days.date
+left join pull_request_steps
+  on pull_request_steps.repository_id = days.repository_id and pull_request_steps.date = days.date
 left join commits_made on commits_made.repository_id = days.repository_id and commits_made.date = days.date
 left join releases_made on releases_made.repository_id = days.repository_id and releases_made.date = days.date
 left join people on people.repository_id = days.repository_id and people.date = days.date
@@ -477,4 +508,3 @@ left join response_windows as issue_responses
 left join merge_windows on merge_windows.repository_id = days.repository_id and merge_windows.date = days.date
 left join opened_windows on opened_windows.repository_id = days.repository_id and opened_windows.date = days.date
 left join fork_windows on fork_windows.repository_id = days.repository_id and fork_windows.date = days.date
-left join fresh_issues on fresh_issues.repository_id = days.repository_id and fresh_issues.date = days.date

@@ -170,7 +170,8 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
         # Errors go into logs and tables, where people have no names.
         private = isinstance(given, dict | list) or not _PEOPLE.isdisjoint(first["loc"])
         shown = f"a {type(given).__name__}" if private else f"{given!r:.80}"
-        raise BadAnswer(f"{where}: {model.__name__} {_identity(content)}: {place} is {shown} ({first['msg']}).") from None
+        what = f"{where}: {model.__name__} {_identity(content)}"
+        raise BadAnswer(f"{what}: {place} is {shown} ({first['msg']}).") from None
 
 
 def answered_at(answer: Answer) -> datetime:
