@@ -144,7 +144,7 @@ def _run(settings: configuration.Settings, first: date | None, last: date | None
     if index.exists():
         click.echo(f"  site       {index}")
     click.echo(f"  database   {_plain(warehouse.render_as_string(hide_password=True))}")
-    click.echo(f"  Dagster    make up  (run {outcome.run_id[:8]})")
+    click.echo(f"  Dagster    make up, or metrics up; this was run {outcome.run_id[:8]}")
     if not outcome.all_good:
         sys.exit(1)
 

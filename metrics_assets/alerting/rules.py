@@ -10,7 +10,9 @@ from typing import Literal
 
 import pandas as pd
 
+from metrics_assets.alerting.words import amount
 from metrics_assets.catalogue.alerts import ChangeRule, MultipleRule
+from metrics_assets.catalogue.metrics import load_catalogue
 
 Verdict = Literal["breached", "fine", "unknown"]
 
@@ -89,9 +91,10 @@ def _change(rule: ChangeRule, kind: str, subject: str, series: pd.DataFrame, on:
         verdict = "breached" if value <= limit or math.isclose(value, limit, rel_tol=1e-9) else "fine"
         change = abs(value / reference - 1)
         direction = "less" if value < reference else "more"
+        metric = load_catalogue().metrics[rule.metric]
         text = (
-            f"{value:g} in the last {rule.days} days against {reference:g} in the {rule.days} days before: "
-            f"{change:.0%} {direction}."
+            f"{metric.title}: {amount(value, metric.unit)} in the last {rule.days} days against "
+            f"{amount(reference, metric.unit)} in the {rule.days} days before, {change:.0%} {direction}."
         )
     return Condition(rule.key, kind, subject, on, verdict, value, reference, rule.days, text)
 
@@ -106,7 +109,11 @@ def _multiple(
         return Condition(rule.key, kind, subject, on, "unknown", now[0] if now else None, None, None, text)
     (value, n), (reference, _) = now, before
     factor = value / reference
-    text = f"{value:.1f} (from {n}) against {reference:.1f} {rule.lag_days} days before: {factor:.1f} times as much."
+    metric = load_catalogue().metrics[rule.metric]
+    text = (
+        f"{metric.title}: {amount(value, metric.unit)} (n = {n}) against {amount(reference, metric.unit)} as the "
+        f"baseline of {rule.lag_days} days before, {factor:.1f} times as much."
+    )
     at_limit = math.isclose(factor, rule.factor, rel_tol=1e-9)
     verdict: Verdict = "breached" if factor >= rule.factor or at_limit else "fine"
     return Condition(rule.key, kind, subject, on, verdict, value, reference, n, text)

@@ -68,7 +68,7 @@ class Budget:
         """How long to wait before the next request: 0, or until the hour is over."""
         if self.remaining is None or self.limit is None or now >= self.reset_at:
             return 0.0
-        reserved = self.limit * (1 - self.share)
+        reserved = round(self.limit * (1 - self.share), 6)  # 100 * (1 - 0.8) is a little less than 20
         # Requests on their way are spent already, though no answer has said so yet.
         left = self.remaining - self.in_flight
         return min(self.reset_at - now + 1, _LONGEST_PAUSE_SECONDS) if left <= reserved else 0.0
@@ -327,6 +327,6 @@ def _raise_for_status(response: httpx.Response, what: str) -> None:
 
 def _message(response: httpx.Response) -> str:
     try:
-        return str(response.json()["message"])
+        return str(response.json()["message"])[:200].rstrip(". ")
     except (ValueError, KeyError, TypeError):
         return response.reason_phrase

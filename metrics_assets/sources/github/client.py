@@ -214,7 +214,7 @@ def _worth_another_try(content: Any) -> str | None:
 def _raise_graphql(errors: Any, name: str, variables: dict[str, Any]) -> None:
     first = errors[0] if isinstance(errors, list) else errors
     kind, message = (first.get("type"), first.get("message")) if isinstance(first, dict) else (None, None)
-    what = f"GraphQL query {name} ({_about(variables)}): {message or kind or first!r:.200}"
+    what = f"GraphQL query {name} ({_about(variables)}): {str(message or kind or first)[:200].rstrip('. ')}"
     if kind == "NOT_FOUND":
         raise NotFound(f"{what}; check the name and that the token may see it.")
     if kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
