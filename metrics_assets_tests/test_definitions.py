@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-from metrics_assets.automation.schedules import days_to_settle
+from metrics_assets.automation.schedules import days_to_run
 from metrics_assets.definitions import build
 from metrics_assets.demo.organisation import sample_organisation
 from metrics_assets.settings import Settings
@@ -62,21 +62,47 @@ def test_what_talks_to_github_is_in_its_pool() -> None:
         assert (definition.op.pool == "github") == collects, definition.keys
 
 
+def _days(first: date, last: date) -> set[str]:
+    return {(first + timedelta(days=day)).isoformat() for day in range((last - first).days + 1)}
+
+
+_START, _END = _SETTINGS.start, date(2025, 12, 31)
+
+
 @pytest.mark.parametrize(
-    ("today", "end", "expected"),
+    ("today", "end", "done", "expected"),
     [
-        (date(2026, 3, 10), None, (date(2026, 3, 6), date(2026, 3, 9))),
-        (date(2025, 12, 2), None, (date(2025, 12, 1), date(2025, 12, 1))),  # not before the start
-        (date(2025, 12, 1), None, None),  # no whole day yet
-        (date(2026, 1, 2), date(2025, 12, 31), (date(2025, 12, 28), date(2025, 12, 31))),
-        (date(2026, 1, 20), date(2025, 12, 31), None),  # settled
+        # All is there: the days that may still change.
+        (date(2026, 3, 10), None, _days(_START, date(2026, 3, 8)), (date(2026, 3, 6), date(2026, 3, 9))),
+        # The daemon was down for a week.
+        (date(2026, 3, 10), None, _days(_START, date(2026, 3, 1)), (date(2026, 3, 2), date(2026, 3, 9))),
+        # The first day of all.
+        (date(2026, 3, 10), None, set(), (_START, date(2026, 3, 9))),
+        (date(2025, 12, 2), None, set(), (_START, _START)),
+        # No whole day yet.
+        (_START, None, set(), None),
+        # Near the end and after it.
+        (date(2026, 1, 2), _END, _days(_START, _END), (date(2025, 12, 29), _END)),
+        (date(2026, 1, 20), _END, _days(_START, _END), None),
+        (date(2026, 1, 20), _END, _days(_START, date(2025, 12, 30)), (_END, _END)),
     ],
 )
-def test_the_schedule_asks_for_the_days_that_may_still_change(
-    today: date, end: date | None, expected: tuple[date, date] | None
+def test_the_schedule_asks_for_the_days_that_may_still_change_or_are_missing(
+    today: date, end: date | None, done: set[str], expected: tuple[date, date] | None
 ) -> None:
     settings = _SETTINGS.model_copy(update={"end": end})
-    assert days_to_settle(settings, today) == expected
+    assert days_to_run(settings, today, done) == expected
+
+
+def test_a_tick_of_the_schedule_asks_for_one_run_over_the_range() -> None:
+    definitions = build(_SETTINGS.model_copy(update={"end": None}))
+    schedule = definitions.resolve_schedule_def("daily")
+    with dg.instance_for_test() as instance:
+        context = dg.build_schedule_context(instance, scheduled_execution_time=datetime(2026, 1, 5, 2, 30, tzinfo=UTC))
+        (request,) = schedule.evaluate_tick(context).run_requests or []
+    assert request.run_key == "2026-01-04"
+    assert request.tags["dagster/asset_partition_range_start"] == "2025-12-01"
+    assert request.tags["dagster/asset_partition_range_end"] == "2026-01-04"
 
 
 def test_a_longer_range_costs_one_event_per_asset_and_day(

@@ -19,6 +19,7 @@ from metrics_assets.warehouse.frames import read_metric_values
 if TYPE_CHECKING:
     from metrics_assets.reporting.data import OverviewData
 
+OVERVIEW = dg.AssetKey(["site", "overview"])
 TIER_SET = "standard"
 _WEEKS = 26
 
@@ -27,7 +28,7 @@ def report_assets(shared: Shared) -> list[dg.AssetsDefinition]:
     """The asset site/overview."""
 
     @dg.asset(
-        key=["site", "overview"],
+        key=OVERVIEW,
         deps=[key_of(f"metrics.{table}") for table in ("dora_daily", "repository_daily", "scores", "anomalies")],
         description="The dashboard site as of the partition's day: DORA tiers and trends, what needs attention, every "
         "repository. Static pages under METRICS_HOME/site; a build is complete before it is switched to.",

@@ -1,9 +1,11 @@
-"""The daily schedule: the days that may still change, as one run."""
+"""The daily schedule: the days that may still change, and whatever is missing before them, as one run."""
 
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import dagster as dg
 
+from metrics_assets.assets.reports import OVERVIEW
 from metrics_assets.automation.jobs import RANGE_END_TAG, RANGE_START_TAG, main_job
 from metrics_assets.settings import Settings
 
@@ -17,12 +19,15 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         cron_schedule="30 2 * * *",
         execution_timezone="UTC",
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Collects and derives the last {settings.settle_days + 1} days in one run.",
+        description=f"Collects and derives the last {settings.settle_days + 1} days in one run, and the days before "
+        "them that are missing: after an outage, or all of the history on the first day.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        days = days_to_settle(settings, context.scheduled_execution_time.date())
+        # The site comes last, so a day that it has is a day that everything has.
+        done = context.instance.get_materialized_partitions(OVERVIEW)
+        days = days_to_run(settings, context.scheduled_execution_time.date(), done)
         if days is None:
-            return dg.SkipReason(f"metrics.yaml wants nothing after {settings.end}.")
+            return dg.SkipReason("metrics.yaml wants no day that is not settled.")
         first, last = days
         return dg.RunRequest(
             run_key=last.isoformat(),
@@ -32,11 +37,15 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     return daily
 
 
-def days_to_settle(settings: Settings, today: date) -> tuple[date, date] | None:
-    """The first and last day that a run of `today` covers; None where the settings want none of them."""
-    last = today - timedelta(days=1)
-    if settings.end is not None and last > settings.end + timedelta(days=settings.settle_days):
-        return None
-    last = min(last, settings.end) if settings.end else last
-    first = max(settings.start, last - timedelta(days=settings.settle_days))
-    return (first, last) if first <= last else None
+def days_to_run(settings: Settings, today: date, done: Collection[str]) -> tuple[date, date] | None:
+    """The first and last day that the run of `today` covers; None where nothing is wanted.
+
+    Args:
+        done: the days ('2025-12-31') that are there already.
+    """
+    yesterday = today - timedelta(days=1)
+    last = min(yesterday, settings.end) if settings.end else yesterday
+    wanted = [settings.start + timedelta(days=day) for day in range((last - settings.start).days + 1)]
+    settled_before = yesterday - timedelta(days=settings.settle_days)
+    open_days = [day for day in wanted if day >= settled_before or day.isoformat() not in done]
+    return (open_days[0], last) if open_days else None

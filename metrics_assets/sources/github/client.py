@@ -168,7 +168,7 @@ def parse(model: type[Model], content: Any, where: str) -> Model:
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
         given = first.get("input")
         # Errors go into logs and tables, where people have no names.
-        private = isinstance(given, dict | list) or not _PEOPLE.isdisjoint(first["loc"])
+        private = not first["loc"] or isinstance(given, dict | list) or not _PEOPLE.isdisjoint(first["loc"])
         shown = f"a {type(given).__name__}" if private else f"{given!r:.80}"
         what = f"{where}: {model.__name__} {_identity(content)}"
         raise BadAnswer(f"{what}: {place} is {shown} ({first['msg']}).") from None
