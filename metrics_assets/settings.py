@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import reprlib
+from collections.abc import Hashable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -42,6 +43,7 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Longer than this no value is repeated in a message.
 _LONGEST_SHOWN = 60
+_MOST_MISTAKES = 20
 
 
 def _matches(pattern: re.Pattern[str], remedy: str, *, show: bool = True) -> AfterValidator:
@@ -67,6 +69,8 @@ def _is_a_date(value: Any) -> Any:
 
 def _shown(value: object) -> str:
     """A value for a message, cut short; what YAML's references repeat endlessly is cut short, too."""
+    if isinstance(value, date):
+        return value.isoformat()
     short = reprlib.Repr()
     short.maxlevel, short.maxlist, short.maxdict = 2, 3, 3
     short.maxstring = short.maxother = _LONGEST_SHOWN
@@ -270,6 +274,8 @@ def load(path: Path | None = None) -> Settings:
         return Settings.model_validate(content)
     except ValidationError as error:
         lines = [f"{path}: {_sentence(problem)}" for problem in error.errors()]
+        if len(lines) > _MOST_MISTAKES:
+            lines[_MOST_MISTAKES:] = [f"{path}: {len(lines) - _MOST_MISTAKES} mistakes more; correct these first."]
         raise ConfigurationError("\n".join(lines)) from None
 
 
@@ -277,12 +283,18 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     """YAML keeps the last of two equal keys without a word; here that is a mistake."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        seen = set()
+        for name, _ in node.value:
+            if name.tag == "tag:yaml.org,2002:merge":
+                continue
+            key = self.construct_object(name, deep=True)
+            if not isinstance(key, Hashable):
+                continue  # refused by the loader itself
+            if key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' appears twice; keep one of them", node.start_mark
+                    None, None, f"the key {_shown(key)} appears twice; keep one of them", name.start_mark
                 )
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -325,7 +337,8 @@ def _sentence(problem: Any) -> str:
 def _key(location: tuple[int | str, ...]) -> str:
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+        named = part if isinstance(part, int) or re.fullmatch(r"[\w-]+", part) else _shown(part)
+        text += f"[{named}]" if isinstance(part, int) else f".{named}" if text else str(named)
     return text
 
 

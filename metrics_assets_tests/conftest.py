@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
@@ -18,6 +19,9 @@ for _name in ("METRICS_CONFIG", "METRICS_DATABASE_URL", "DAGSTER_DATABASE_URL", 
 # As `metrics_assets.environment` sets them; Dagster reads one of them when it is imported.
 os.environ["DAGSTER_EVENT_BATCH_SIZE"] = "1000"
 os.environ["DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS"] = "1"
+# How long an example takes says nothing on a shared machine.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 
 @pytest.fixture(scope="session")

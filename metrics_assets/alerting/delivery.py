@@ -130,6 +130,6 @@ def _send(
         return str(error)
     except httpx.HTTPError as error:
         return f"the channel '{channel}' cannot be reached ({type(error).__name__})"
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, UnicodeError):  # the latter from a host name that cannot be one
         return f"the address of the channel '{channel}' is not valid"
     return None if response.is_success else f"the channel '{channel}' answered {response.status_code}"
