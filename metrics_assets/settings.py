@@ -28,9 +28,7 @@ from pydantic import (
 
 from metrics_assets.errors import ConfigurationError
 
-Entity = Literal[
-    "pull_requests", "issues", "commits", "releases", "tags", "deployments", "stargazers", "forks"
-]
+Entity = Literal["pull_requests", "issues", "commits", "releases", "tags", "deployments", "stargazers", "forks"]
 Pack = Literal["engineering", "community", "product-metrics", "release-watch", "growth"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
 _DEFAULT_PACKS: tuple[Pack, ...] = ("engineering", "community")

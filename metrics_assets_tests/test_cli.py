@@ -26,7 +26,12 @@ _ONE_REPOSITORY = "start: 2025-12-01\nend: 2025-12-31\nrepositories:\n  - {githu
         (None, ("run",), {}, "metrics.yaml does not exist; copy metrics.example.yaml to it"),
         ("repositories: [{github: acme}]", ("run",), {}, "repositories[0].github: 'acme' is not understood"),
         (_ONE_REPOSITORY, ("run",), {}, "GITHUB_TOKEN is not set; create a token"),
-        (_ONE_REPOSITORY, ("run",), {"GITHUB_TOKEN": "t", "GITHUB_API_URL": "github"}, "GITHUB_API_URL is no plain http(s) address"),
+        (
+            _ONE_REPOSITORY,
+            ("run",),
+            {"GITHUB_TOKEN": "t", "GITHUB_API_URL": "github"},
+            "GITHUB_API_URL is no plain http(s) address",
+        ),
         (
             _ONE_REPOSITORY,
             ("run", "--from", "2025-12-09", "--to", "2025-12-08"),

@@ -38,14 +38,10 @@ class Condition:
 
 def days_needed(rules: Iterable[ChangeRule | MultipleRule]) -> int:
     """How many days back, the judged one included, the rules look."""
-    return max(
-        (rule.days * 2 if isinstance(rule, ChangeRule) else rule.lag_days + 1 for rule in rules), default=1
-    )
+    return max((rule.days * 2 if isinstance(rule, ChangeRule) else rule.lag_days + 1 for rule in rules), default=1)
 
 
-def evaluate(
-    rules: Iterable[ChangeRule | MultipleRule], values: pd.DataFrame, on: date
-) -> list[Condition]:
+def evaluate(rules: Iterable[ChangeRule | MultipleRule], values: pd.DataFrame, on: date) -> list[Condition]:
     """The conditions of all rules on a day.
 
     Args:

@@ -160,9 +160,7 @@ def _tell(
     return 1
 
 
-def message(
-    alert_id: int, event: str, rule: ChangeRule | MultipleRule, condition: Condition
-) -> Mapping[str, Any]:
+def message(alert_id: int, event: str, rule: ChangeRule | MultipleRule, condition: Condition) -> Mapping[str, Any]:
     """What a channel is given: what, where, how bad, against what, since when, and what to do.
 
     `dedup_key` is the same for the opening and the resolution of one alert, as PagerDuty and others want it.

@@ -148,9 +148,7 @@ def _residuals(grid: _Grid, units: list[str], width: float) -> Residuals:
             parts.append((chosen, residuals(known[chosen], unit, width)))
     order = np.argsort(np.concatenate([chosen for chosen, _ in parts]))
     names = [one.name for one in fields(Residuals)]
-    return Residuals(
-        **{name: np.concatenate([getattr(part, name) for _, part in parts])[order] for name in names}
-    )
+    return Residuals(**{name: np.concatenate([getattr(part, name) for _, part in parts])[order] for name in names})
 
 
 def _rows(
@@ -179,10 +177,7 @@ def _rows(
         gap[at].tolist(),
         evidence.known_days[at].tolist(),
         verdicts.judged[at].tolist(),
-        *(
-            _plain(np.where(enough, bound, np.nan)[at])
-            for bound in (evidence.expected, evidence.lower, evidence.upper)
-        ),
+        *(_plain(np.where(enough, bound, np.nan)[at]) for bound in (evidence.expected, evidence.lower, evidence.upper)),
         evidence.weekday_used[at].tolist(),
         kind[at].tolist(),
         told[at].tolist(),
@@ -236,15 +231,11 @@ def _kinds(told: Mapping[str, Integers]) -> tuple[Integers, Integers]:
     reports = np.stack([told[kind] for kind in KINDS])
     new = reports == np.arange(reports.shape[-1])
     holds = reports >= 0
-    kind = np.where(
-        new.any(axis=0), new.argmax(axis=0), np.where(holds.any(axis=0), holds.argmax(axis=0), -1)
-    )
+    kind = np.where(new.any(axis=0), new.argmax(axis=0), np.where(holds.any(axis=0), holds.argmax(axis=0), -1))
     return kind, np.take_along_axis(reports, np.maximum(kind, 0)[None], axis=0)[0]
 
 
-def _score(
-    kind: str | None, strength: float, series: int, day: int, evidence: Residuals, settings: Settings
-) -> float:
+def _score(kind: str | None, strength: float, series: int, day: int, evidence: Residuals, settings: Settings) -> float:
     if kind == "level_shift":
         return float(evidence.week[series, day])
     if kind == "drop":

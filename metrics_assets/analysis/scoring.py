@@ -151,9 +151,7 @@ def score(model: ScoreModel, values: pd.DataFrame) -> pd.DataFrame:
             "date": days["date"],
             "value": pd.Series(_with_none(np.where(enough, total, np.nan)), dtype=object),
             "coverage": coverage,
-            "components": pd.Series(
-                list(_explained(model, parts, points, np.round(contributions, 2))), dtype=object
-            ),
+            "components": pd.Series(list(_explained(model, parts, points, np.round(contributions, 2))), dtype=object),
         },
         columns=list(SCORE_COLUMNS),
     )

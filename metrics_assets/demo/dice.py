@@ -67,9 +67,7 @@ class Dice:
         hour = self.weighted(HOURS)
         return datetime(day.year, day.month, day.day, hour, tzinfo=UTC) + self.minutes(0, 59.9)
 
-    def moments(
-        self, count: int, start: datetime, end: datetime, busy: Callable[[date], float]
-    ) -> list[datetime]:
+    def moments(self, count: int, start: datetime, end: datetime, busy: Callable[[date], float]) -> list[datetime]:
         """So many times in [start, end), in order; `busy` says how much happens on a day."""
         days = [start.date() + timedelta(days=n) for n in range((end - start).days)]
         weights = [busy(day) for day in days]

@@ -88,8 +88,7 @@ class Graph:
         self.schema = _schema()
         self._actors = Actors()
         self._repositories = {
-            repository.full_name: RepositoryNodes(repository, self._actors)
-            for repository in history.repositories
+            repository.full_name: RepositoryNodes(repository, self._actors) for repository in history.repositories
         }
         self._documents: dict[str, DocumentNode | list[GraphQLError]] = {}
         self._by_id: dict[str, Node] = {}
@@ -264,9 +263,7 @@ def _position(cursor: str) -> int:
     try:
         return int(base64.b64decode(cursor, validate=True).decode().removeprefix("cursor:v2:"))
     except (binascii.Error, ValueError) as error:
-        raise RefusalError(
-            "INVALID_CURSOR_ARGUMENTS", f"`{cursor}` does not appear to be a valid cursor."
-        ) from error
+        raise RefusalError("INVALID_CURSOR_ARGUMENTS", f"`{cursor}` does not appear to be a valid cursor.") from error
 
 
 def _ordered(items: list[Node], order: dict[str, str] | None) -> list[Node]:
@@ -306,9 +303,7 @@ def _nodes(source: Node) -> RepositoryNodes:
 def _repository(_: Any, info: Any, owner: str, name: str, followRenames: bool = True) -> Node:  # noqa: N803
     graph: Graph = info.context.graph
     found = graph.repository(f"{owner}/{name}")
-    if found is None or (
-        not followRenames and found.repository.full_name.lower() != f"{owner}/{name}".lower()
-    ):
+    if found is None or (not followRenames and found.repository.full_name.lower() != f"{owner}/{name}".lower()):
         raise RefusalError("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
     return found.node
 
@@ -366,9 +361,7 @@ def _deployments(source: Node, _: Any, **asked: Any) -> Node:
 
 
 def _releases(source: Node, _: Any, **asked: Any) -> Node:
-    return page(
-        _ordered(_nodes(source).releases, asked.get("orderBy")), asked.get("first"), asked.get("after")
-    )
+    return page(_ordered(_nodes(source).releases, asked.get("orderBy")), asked.get("first"), asked.get("after"))
 
 
 def _forks(source: Node, _: Any, **asked: Any) -> Node:
@@ -393,11 +386,7 @@ def _refs(source: Node, _: Any, refPrefix: str, **asked: Any) -> Node | None:  #
 
 def _default_branch(source: Node, _: Any) -> Node | None:
     repository = _nodes(source).repository
-    return (
-        _nodes(source).branch(repository.default_branch)
-        if repository.head and repository.default_branch
-        else None
-    )
+    return _nodes(source).branch(repository.default_branch) if repository.head and repository.default_branch else None
 
 
 def _history(source: Node, _: Any, since: str | None = None, until: str | None = None, **asked: Any) -> Node:

@@ -175,9 +175,7 @@ def _billing() -> Repository:
     life.landings = [landing for landing in life.landings if landing.at < freeze]
     for pull in life.pulls:
         if pull.merged_at and pull.merged_at >= freeze:
-            pull.events = [
-                event for event in pull.events if event.at < freeze and event.kind != "ClosedEvent"
-            ]
+            pull.events = [event for event in pull.events if event.at < freeze and event.kind != "ClosedEvent"]
     for number in range(14):
         life.add(_ledger_change(life.dice, habits, number))
     life.pushes(6, START, freeze, "Rates")
@@ -201,9 +199,7 @@ def _ledger_change(dice: Dice, habits: Habits, number: int) -> PullPlan:
     opened_at = first_commit_at + dice.minutes(600, 4000)
     author = habits.team[number % len(habits.team)]
     reviewer = habits.team[(number + 1) % len(habits.team)]
-    merged_at = datetime(2025, 12, 26 if number < 4 else 29, 9, 30, tzinfo=UTC) + timedelta(
-        minutes=29 * number
-    )
+    merged_at = datetime(2025, 12, 26 if number < 4 else 29, 9, 30, tzinfo=UTC) + timedelta(minutes=29 * number)
     events = [
         Event("PullRequestReview", opened_at + dice.hours(60, 0.3), reviewer, state="CHANGES_REQUESTED"),
         Event("IssueComment", opened_at + timedelta(days=20), author),
@@ -254,9 +250,7 @@ def _search() -> Repository:
     hours = _planned((10, 14.5), 0.85, life.dice, late)
     life.deployments("production", hours, failing=0.08, retried=0.06, safe_from=date(2025, 12, 18))
     life.incidents(0.06)
-    life.rollouts.append(
-        Rollout(at=at(date(2025, 12, 31), 15.2), environment="production", states=("IN_PROGRESS",))
-    )
+    life.rollouts.append(Rollout(at=at(date(2025, 12, 31), 15.2), environment="production", states=("IN_PROGRESS",)))
     life.ordinary_issues()
     _finish(life)
     return life.repository(
@@ -337,9 +331,7 @@ def _news_day(dice: Dice, known: int) -> list[Star]:
 
 
 def _last_pull_before(life: Simulation, time: datetime) -> Landing:
-    pulls = [
-        one for one in life.landings if one.at < time and one.pull and "dependencies" not in one.pull.labels
-    ]
+    pulls = [one for one in life.landings if one.at < time and one.pull and "dependencies" not in one.pull.labels]
     return max(pulls, key=lambda landing: landing.at)
 
 
@@ -385,8 +377,7 @@ def _toolkit() -> Repository:
     life.pull_requests()
     versions = (("0.8.4", 6, 19), ("0.9.0", 8, 5), ("0.9.1", 9, 17), ("0.10.0", 10, 29), ("0.10.1", 12, 4))
     marks = [
-        (version, life.push(at(date(2025, month, day), 9), f"Version {version}"))
-        for version, month, day in versions
+        (version, life.push(at(date(2025, month, day), 9), f"Version {version}")) for version, month, day in versions
     ]
     life.ordinary_issues()
     _finish(life)
@@ -415,9 +406,7 @@ def _maintenance(life: Simulation, root: Landing) -> tuple[str, list[Tag]]:
         for hour, subject in ((9.5, "Backport a correction"), (11, f"Version {version}")):
             sha = life.commit([sha], subject, author, at(day, hour), at(day, hour))
         mark = Landing(at=at(day, 11), author=author, sha=sha)
-        tags.append(
-            _annotated(f"v{version}", mark) if version == "0.8.6" else Tag(name=f"v{version}", sha=sha)
-        )
+        tags.append(_annotated(f"v{version}", mark) if version == "0.8.6" else Tag(name=f"v{version}", sha=sha))
     return sha, tags
 
 

@@ -76,9 +76,7 @@ def pull_by_person(dice: Dice, habits: Habits, opened_at: datetime) -> PullPlan:
     )
     ready_at = _before_review(dice, plan)
     if dice.chance(habits.robot_reviews):
-        reviewed = Event(
-            "PullRequestReview", ready_at + dice.minutes(2, 6), people.REVIEWER, state="COMMENTED"
-        )
+        reviewed = Event("PullRequestReview", ready_at + dice.minutes(2, 6), people.REVIEWER, state="COMMENTED")
         plan.events.append(reviewed)
     approved_at = _reviews(dice, habits, plan, author, ready_at)
     for _ in range(dice.few(0.9)):
@@ -189,9 +187,7 @@ def issue(dice: Dice, habits: Habits, opened_at: datetime) -> IssuePlan:
     )
     if dice.chance(0.65):
         labelled_at = opened_at + dice.minutes(1, 600)
-        label(
-            plan.events, plan.labels, dice.pick(wording.REQUEST_LABELS), labelled_at, dice.pick(habits.team)
-        )
+        label(plan.events, plan.labels, dice.pick(wording.REQUEST_LABELS), labelled_at, dice.pick(habits.team))
     time = opened_at
     if dice.chance(0.88):
         time = dice.awake(opened_at + dice.hours(habits.answer) + timedelta(minutes=2))

@@ -34,9 +34,7 @@ def recorded_history(folder: Path) -> History:
     """
     if not folder.is_dir():
         raise RecordedHistoryError(f"{folder} is not a folder. Name a folder that holds a meta.json.")
-    folders = (
-        [folder] if (folder / "meta.json").exists() else sorted(p.parent for p in folder.glob("*/meta.json"))
-    )
+    folders = [folder] if (folder / "meta.json").exists() else sorted(p.parent for p in folder.glob("*/meta.json"))
     if not folders:
         raise RecordedHistoryError(
             f"{folder} holds no recorded history: there is no meta.json in it nor in the folders inside it. "
@@ -106,9 +104,7 @@ def _message(row: Row, reverted: str | None) -> str:
     number = row["pr"]
     words = ['Revert ""'] if row["is_revert"] else []
     if number is not None:
-        words.append(
-            f"Merge pull request #{number} from recorded/branch" if row["is_merge"] else f"(#{number})"
-        )
+        words.append(f"Merge pull request #{number} from recorded/branch" if row["is_merge"] else f"(#{number})")
     subject = " ".join(words)
     return f"{subject}\n\nThis reverts commit {reverted}." if reverted else subject
 
@@ -131,9 +127,7 @@ def _pull_request(row: Row, bots: set[str]) -> PullRequest | None:
         deletions=row["deletions"],
         changed_files=row["changed_files"],
         commits=row["n_commits"],
-        first_commit_authored_at=_time(row["first_commit_authored_at"])
-        if row["first_commit_authored_at"]
-        else None,
+        first_commit_authored_at=_time(row["first_commit_authored_at"]) if row["first_commit_authored_at"] else None,
     )
 
 

@@ -55,9 +55,7 @@ class Rest:
 
     def repository(self, request: Request) -> Response:
         """`GET /repos/{owner}/{name}`."""
-        return self._about_repository(
-            request, lambda nodes: self._json(request, _repository(nodes.repository))
-        )
+        return self._about_repository(request, lambda nodes: self._json(request, _repository(nodes.repository)))
 
     def commits(self, request: Request) -> Response:
         """`GET /repos/{owner}/{name}/commits?sha=&since=&until=`, newest committer date first."""
@@ -74,8 +72,7 @@ class Rest:
             chosen = [
                 commit
                 for commit in nodes.history(sha)
-                if (since is None or commit.committed_at >= since)
-                and (until is None or commit.committed_at <= until)
+                if (since is None or commit.committed_at >= since) and (until is None or commit.committed_at <= until)
             ]
             return self._page(request, chosen, f"/repositories/{repository.id}/commits", _commit)
 
@@ -85,12 +82,8 @@ class Rest:
         """`GET /repos/{owner}/{name}/releases`, newest first, drafts among them."""
 
         def answer(nodes: RepositoryNodes) -> Response:
-            newest_first = sorted(
-                nodes.repository.releases, key=lambda one: (one.created_at, one.id), reverse=True
-            )
-            return self._page(
-                request, newest_first, f"/repositories/{nodes.repository.id}/releases", _release
-            )
+            newest_first = sorted(nodes.repository.releases, key=lambda one: (one.created_at, one.id), reverse=True)
+            return self._page(request, newest_first, f"/repositories/{nodes.repository.id}/releases", _release)
 
         return self._about_repository(request, answer)
 

@@ -61,9 +61,7 @@ class DemoApp:
             return
         await _wait(fault)
         own = fault.status is not None or fault.drop
-        await commit(
-            fault, None if own else self._finish(self._answer(request, seen, posted)), scope, receive, send
-        )
+        await commit(fault, None if own else self._finish(self._answer(request, seen, posted)), scope, receive, send)
 
     def _see(self, request: Request, body: dict[str, Any]) -> Seen:
         path = request.url.path

@@ -165,9 +165,7 @@ class Simulation:
             if suspect:
                 self.revert(suspect, resolved_at + dice.minutes(20, 90))
         plan = IssuePlan(title=title, author=reporter, opened_at=opened_at, body=lambda: title)
-        fix = next(
-            (one for one in sorted(self.landings, key=_by_time) if one.pull and one.at > opened_at), None
-        )
+        fix = next((one for one in sorted(self.landings, key=_by_time) if one.pull and one.at > opened_at), None)
         plan.body = self._incident_body(number, title, rollout, suspect, fix)
         plans.label(plan.events, plan.labels, "incident", opened_at + timedelta(seconds=1), reporter)
         severity = f"severity: {('critical', 'major', 'minor', 'minor')[dice.weighted((1, 2, 2, 1))]}"
@@ -185,9 +183,7 @@ class Simulation:
         def body() -> str:
             lines = [f"{title}. Alert from the monitoring, customers are affected."]
             if number % 4 in (0, 1):
-                lines.append(
-                    f"Started right after the deployment of {rollout.sha[: 40 if number % 8 < 4 else 10]}."
-                )
+                lines.append(f"Started right after the deployment of {rollout.sha[: 40 if number % 8 < 4 else 10]}.")
             if number % 4 in (1, 2) and suspect and suspect.pull:
                 lines.append(f"Caused by #{suspect.pull.number}.")
             if number % 4 == 2 and fix and fix.pull:
@@ -200,9 +196,7 @@ class Simulation:
 
     def build(self) -> None:
         """Give out numbers and make the commit graph; afterwards `sha_at` answers."""
-        items: list[PullPlan | IssuePlan] = sorted(
-            [*self.pulls, *self.issues], key=lambda item: item.opened_at
-        )
+        items: list[PullPlan | IssuePlan] = sorted([*self.pulls, *self.issues], key=lambda item: item.opened_at)
         for number, item in enumerate(items, self.first_number):
             item.number = number
         self.landings.sort(key=_by_time)
@@ -273,9 +267,7 @@ class Simulation:
             sha = self.commit([sha], f"{pull.title}: part {number}", pull.author, time, committed)
         return sha
 
-    def repository(
-        self, *, tags: Sequence[Tag] = (), releases: Sequence[Release] = (), **about: Any
-    ) -> Repository:
+    def repository(self, *, tags: Sequence[Tag] = (), releases: Sequence[Release] = (), **about: Any) -> Repository:
         """The finished repository; `about` are its further fields."""
         branch, name = about.pop("default_branch", "main"), self.habits.name
         deployments = self._deployments()
@@ -373,9 +365,7 @@ class Simulation:
         )
 
 
-def stars(
-    dice: Dice, count: int, created: datetime, before: int = 0, growth: float = 1.0
-) -> tuple[Star, ...]:
+def stars(dice: Dice, count: int, created: datetime, before: int = 0, growth: float = 1.0) -> tuple[Star, ...]:
     """Stars of different people, some from before the start, the rest ever more frequent."""
     early = dice.moments(before, created, START, any_day) if before else []
     days = (END - START).days
@@ -391,9 +381,7 @@ def forks(dice: Dice, name: str, count: int) -> tuple[Fork, ...]:
     owners = people.strangers(count, first=200)
     return tuple(
         Fork(stable_number(f"fork {number} of {name}"), owner, time)
-        for number, (owner, time) in enumerate(
-            zip(owners, dice.moments(count, START, END, any_day), strict=True)
-        )
+        for number, (owner, time) in enumerate(zip(owners, dice.moments(count, START, END, any_day), strict=True))
     )
 
 

@@ -100,15 +100,11 @@ def _item(
     is_shown = any(info.repository == subject and info.state == "active" for info in data.repositories)
     target = wording.anchor("repo", subject) if is_shown else None
     said = why if isinstance(why, str) else ""
-    item = Item(
-        glyph, word, role, subject, target, title, said, when + (", acknowledged" if acknowledged else "")
-    )
+    item = Item(glyph, word, role, subject, target, title, said, when + (", acknowledged" if acknowledged else ""))
     return (SEVERITY_ORDER[role], -on.toordinal(), subject, title), item
 
 
-def _attention(
-    title: str, items: list[tuple[tuple[int, int, str, str], Item]], csv: str, nothing: str
-) -> Attention:
+def _attention(title: str, items: list[tuple[tuple[int, int, str, str], Item]], csv: str, nothing: str) -> Attention:
     ranked = [item for _, item in sorted(items, key=lambda pair: pair[0])]
     return Attention(title, tuple(ranked[:SHOWN_ITEMS]), max(0, len(ranked) - SHOWN_ITEMS), csv, nothing)
 

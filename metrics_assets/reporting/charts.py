@@ -109,8 +109,7 @@ def sparkline(values: Sequence[float | None], *, label: str) -> Markup:
     if last is not None:
         shapes += _dot(*last, "end")
     return Markup(
-        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none"'
-        ' role="img" aria-label="{}">{}</svg>'
+        '<svg class="spark" viewBox="0 0 {} {}" preserveAspectRatio="none" role="img" aria-label="{}">{}</svg>'
     ).format(SPARK_WIDTH, SPARK_HEIGHT, label, shapes)
 
 
@@ -118,17 +117,11 @@ def tier_bar(counts: Mapping[Tier, int], not_rated: int = 0) -> Markup:
     """Return a bar of the repositories in each tier, best first, with those not rated hatched at the end."""
     names: list[tuple[str, int]] = [(tier, counts.get(tier, 0)) for tier in TIERS]
     names.append(("none", not_rated))
-    said = ", ".join(
-        f"{number} {'not rated' if name == 'none' else name.title()}" for name, number in names if number
-    )
+    said = ", ".join(f"{number} {'not rated' if name == 'none' else name.title()}" for name, number in names if number)
     parts = Markup("").join(
-        Markup('<i class="t-{}" style="flex:{}"></i>').format(name, number)
-        for name, number in names
-        if number
+        Markup('<i class="t-{}" style="flex:{}"></i>').format(name, number) for name, number in names if number
     )
-    return Markup('<div class="tierbar" role="img" aria-label="{}">{}</div>').format(
-        said or "no repository", parts
-    )
+    return Markup('<div class="tierbar" role="img" aria-label="{}">{}</div>').format(said or "no repository", parts)
 
 
 def tier_bars(tier: Tier) -> Markup:
@@ -206,9 +199,7 @@ def _dot(x: int, y: int, kind: str) -> Markup:
 
 
 def _grid(scale: Scale) -> list[Markup]:
-    return [
-        Markup('<path class="grid" d="M0 {}H{}"/>').format(_height(scale, at), WIDTH) for at, _ in scale.ticks
-    ]
+    return [Markup('<path class="grid" d="M0 {}H{}"/>').format(_height(scale, at), WIDTH) for at, _ in scale.ticks]
 
 
 def _band_edges(bands: Sequence[TierBand], scale: Scale) -> list[tuple[Tier, float, float]]:
@@ -254,9 +245,7 @@ def _month_labels(frame: _Frame) -> list[Markup]:
         share = frame.share(first)
         if first >= frame.start and share <= 0.95:
             labels.append(
-                Markup('<span class="month" style="left:{}">{}</span>').format(
-                    _per_cent(share), MONTHS[month - 1]
-                )
+                Markup('<span class="month" style="left:{}">{}</span>').format(_per_cent(share), MONTHS[month - 1])
             )
         year, month = (year + 1, 1) if month == 12 else (year, month + 1)
     return labels

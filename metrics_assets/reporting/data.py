@@ -134,6 +134,4 @@ class OverviewData:
         for name, frame, columns in frames:
             missing = [column for column in columns if column not in frame.columns]
             if missing:
-                raise ValueError(
-                    f"The frame '{name}' of the overview lacks the columns {', '.join(missing)}."
-                )
+                raise ValueError(f"The frame '{name}' of the overview lacks the columns {', '.join(missing)}.")

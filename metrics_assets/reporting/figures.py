@@ -40,9 +40,7 @@ class Figures:
 
     def _read(self, values: pd.DataFrame) -> dict[tuple[str, str, date], Figure]:
         wanted = pd.to_datetime(pd.Series(self.days))
-        rows = values[
-            pd.to_datetime(values["date"]).isin(wanted) & values["metric"].isin(list(self._metrics))
-        ]
+        rows = values[pd.to_datetime(values["date"]).isin(wanted) & values["metric"].isin(list(self._metrics))]
         columns = zip(
             rows["repository"].tolist(),
             rows["metric"].tolist(),
@@ -57,9 +55,7 @@ class Figures:
             for repository, metric, on, value, n, state in columns
         }
 
-    def _figure(
-        self, repository: str, metric: MetricInfo, on: date, value: object, n: object, state: str
-    ) -> Figure:
+    def _figure(self, repository: str, metric: MetricInfo, on: date, value: object, n: object, state: str) -> Figure:
         number, rows = _number(value), _number(n)
         size = None if rows is None else int(rows)
         if state == "too_few":

@@ -176,9 +176,7 @@ def _card(metric: MetricInfo, data: OverviewData, figures: Figures) -> Card:
         basis=basis + (", provisional" if now.provisional else ""),
         change=change,
         compared=compared,
-        spark=sparkline(
-            [week.value for week in weeks], label=_spark_label(weeks[0].value, now.value, metric)
-        ),
+        spark=sparkline([week.value for week in weeks], label=_spark_label(weeks[0].value, now.value, metric)),
         bar=tier_bar(tiers, len(latest) - tiers.total()) if has_bands else None,
         tiers=tuple((tier, tiers[tier]) for tier in TIERS if tiers[tier]),
         bar_note="" if has_bands else "No tier bands are set for this figure.",
@@ -187,9 +185,7 @@ def _card(metric: MetricInfo, data: OverviewData, figures: Figures) -> Card:
 
 
 def _spark_label(first: float | None, last: float | None, metric: MetricInfo) -> str:
-    ends = [
-        "not known" if value is None else str(wording.quantity(value, metric.unit)) for value in (first, last)
-    ]
+    ends = ["not known" if value is None else str(wording.quantity(value, metric.unit)) for value in (first, last)]
     return f"26 weeks: from {ends[0]} to {ends[1]}"
 
 
@@ -231,9 +227,7 @@ def _letter(index: int) -> str:
     return chr(ord("a") + index) if index < 26 else f"a{index}"
 
 
-def _row(
-    info: RepositoryInfo, data: OverviewData, figures: Figures, keys: list[MetricInfo], notes: _Notes
-) -> Row:
+def _row(info: RepositoryInfo, data: OverviewData, figures: Figures, keys: list[MetricInfo], notes: _Notes) -> Row:
     shown = {metric.key: figures.on(info.repository, metric.key) for metric in keys}
     rated = [(TIERS.index(figure.tier), key) for key, figure in shown.items() if figure.tier is not None]
     worst = max((rank for rank, _ in rated), default=None)
@@ -266,9 +260,7 @@ def _cell(title: str, figure: Figure, metric: MetricInfo, notes: _Notes) -> Cell
             under = f"{figure.n or 0} of {metric.minimum_n}" if metric.minimum_n else ""
             note = notes.letter(f"{metric.title}: too few to say{_least(metric)}.")
             return Cell(title, "", "too few", under, None, note, reason, False)
-        return Cell(
-            title, "", "not known", "", None, notes.letter(f"{metric.title}: {reason}"), reason, False
-        )
+        return Cell(title, "", "not known", "", None, notes.letter(f"{metric.title}: {reason}"), reason, False)
     under = f"n{wording.NO_BREAK}{figure.n:,}" if figure.n is not None else ""
     text = str(wording.quantity(figure.value, metric.unit))
     is_provisional = figure.state == "provisional"

@@ -89,9 +89,7 @@ def _write(content: Mapping[str, bytes], unfinished: Path, build: Path) -> None:
 def _switch(link: Path, build: Path) -> None:
     """Point the link at the build in one step; the link is relative, so the site can be moved as a whole."""
     if link.exists() and not link.is_symlink():
-        raise ValueError(
-            f"{link} is not a symbolic link made by this program; move it away and publish again."
-        )
+        raise ValueError(f"{link} is not a symbolic link made by this program; move it away and publish again.")
     new = link.with_name(".current-new")
     new.unlink(missing_ok=True)
     new.symlink_to(Path(build.parent.name, build.name), target_is_directory=True)

@@ -55,9 +55,7 @@ def trend(data: OverviewData, figures: Figures, metric: MetricInfo) -> Trend:
     marks = _marks(data, figures, metric, set(drawn))
     scale = scale_for([*known, *(mark.value for mark, _ in marks)], metric.unit)
     takeaway = _takeaway(figures, metric, medians, weakest, weeks)
-    lines = [
-        _repository_line(name, column, name == weakest, figures, metric) for name, column in weeks.items()
-    ]
+    lines = [_repository_line(name, column, name == weakest, figures, metric) for name, column in weeks.items()]
     chart = line_chart(
         [*lines, _median_line(figures, medians, metric)],
         scale=scale,
@@ -139,12 +137,9 @@ def _median_line(figures: Figures, medians: list[MedianFigure], metric: MetricIn
     return Line(points, "main", "Median", "" if last is None else str(quantity(last, metric.unit)))
 
 
-def _repository_line(
-    name: str, column: list[Figure], is_weakest: bool, figures: Figures, metric: MetricInfo
-) -> Line:
+def _repository_line(name: str, column: list[Figure], is_weakest: bool, figures: Figures, metric: MetricInfo) -> Line:
     points = tuple(
-        Point(on, figure.value, figure.state == "provisional")
-        for on, figure in zip(figures.days, column, strict=True)
+        Point(on, figure.value, figure.state == "provisional") for on, figure in zip(figures.days, column, strict=True)
     )
     last = column[-1].value
     if not is_weakest or last is None:
@@ -157,9 +152,7 @@ def short_name(repository: str) -> str:
     return repository.rsplit("/", 1)[-1] or repository
 
 
-def _marks(
-    data: OverviewData, figures: Figures, metric: MetricInfo, drawn: set[str]
-) -> list[tuple[Marker, str]]:
+def _marks(data: OverviewData, figures: Figures, metric: MetricInfo, drawn: set[str]) -> list[tuple[Marker, str]]:
     """Return the newest anomalies of this very metric with what is said about each."""
     frame = data.anomalies[(data.anomalies["metric"] == metric.key) & data.anomalies["subject"].isin(drawn)]
     rows = zip(

@@ -45,9 +45,7 @@ def _headline(throughput: float | None, stability: float | None) -> str:
         return "No repository can be rated yet."
     if throughput is None or stability is None:
         known, share, other = (
-            ("Stability", stability, "throughput")
-            if throughput is None
-            else ("Throughput", throughput, "stability")
+            ("Stability", stability, "throughput") if throughput is None else ("Throughput", throughput, "stability")
         )
         state = "is mostly High or Elite" if share is not None and share >= MOSTLY else "needs attention"
         return f"{known} {state}; {other} cannot be rated yet."
@@ -63,11 +61,7 @@ def _headline(throughput: float | None, stability: float | None) -> str:
 
 
 def _weakest(keys: Sequence[MetricInfo], ratings: dict[str, list[bool]]) -> str:
-    rated = [
-        (sum(ratings[metric.key]) / len(ratings[metric.key]), metric)
-        for metric in keys
-        if ratings[metric.key]
-    ]
+    rated = [(sum(ratings[metric.key]) / len(ratings[metric.key]), metric) for metric in keys if ratings[metric.key]]
     if not rated:
         return ""
     share, metric = min(rated, key=lambda pair: pair[0])
@@ -76,13 +70,7 @@ def _weakest(keys: Sequence[MetricInfo], ratings: dict[str, list[bool]]) -> str:
     total = len(ratings[metric.key])
     below = total - sum(ratings[metric.key])
     verb = "is" if below == 1 else "are"
-    of = (
-        f"{below} of {total} rated"
-        if below < total
-        else f"all {total} rated"
-        if total > 1
-        else "the only rated"
-    )
+    of = f"{below} of {total} rated" if below < total else f"all {total} rated" if total > 1 else "the only rated"
     noun = "repository" if total == 1 else "repositories"
     return f"{metric.title} is the weakest key: {of} {noun} {verb} Medium or Low."
 

@@ -1,12 +1,12 @@
 """What can go wrong with a source, by what follows from it.
 
-    SourceError                  one repository's data is missing or incomplete; the others go on
-        NotFound                 404, 410: gone, renamed away, or not for this token
-        Forbidden                403: the token may not see this
-        Blocked                  451: the provider has taken it down
-        Unavailable              still failing after all retries
-        BadAnswer                an answer that cannot be understood
-    Unauthorized                 401: nothing can be collected with this token
+SourceError                  one repository's data is missing or incomplete; the others go on
+    NotFound                 404, 410: gone, renamed away, or not for this token
+    Forbidden                403: the token may not see this
+    Blocked                  451: the provider has taken it down
+    Unavailable              still failing after all retries
+    BadAnswer                an answer that cannot be understood
+Unauthorized                 401: nothing can be collected with this token
 """
 
 from __future__ import annotations

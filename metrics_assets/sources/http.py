@@ -129,7 +129,9 @@ class ApiClient:
     ) -> None:
         self.base_url = base_url
         self._client = httpx.AsyncClient(
-            headers=dict(headers), timeout=timeout_seconds, follow_redirects=True,
+            headers=dict(headers),
+            timeout=timeout_seconds,
+            follow_redirects=True,
             limits=httpx.Limits(max_connections=concurrency),
         )
         self._share = share

@@ -102,8 +102,7 @@ def replace_range(engine: sa.Engine, table: DerivedTable, start: date, end: date
         written = connection.exec_driver_sql(
             f"insert into {target} ({', '.join(names)}) "
             f"select {', '.join(names)} from (\n{_for_driver(table.sql)}\n) as built "
-            f"on conflict ({', '.join(keys)}) do update set "
-            + ", ".join(f"{name} = excluded.{name}" for name in rest),
+            f"on conflict ({', '.join(keys)}) do update set " + ", ".join(f"{name} = excluded.{name}" for name in rest),
             bounds,
         ).rowcount
     return Replaced(rows=written, removed=removed)
@@ -138,9 +137,7 @@ def table_columns() -> dict[str, tuple[Column, ...]]:
             Column(
                 name=column.name,
                 type=column.kind.sql("postgres").lower() if column.kind else "",
-                nullable=not (
-                    column.find(exp.NotNullColumnConstraint) or column.find(exp.PrimaryKeyColumnConstraint)
-                ),
+                nullable=not (column.find(exp.NotNullColumnConstraint) or column.find(exp.PrimaryKeyColumnConstraint)),
             )
             for column in schema.find_all(exp.ColumnDef)
         )

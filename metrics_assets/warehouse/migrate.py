@@ -128,5 +128,3 @@ def _note(connection: sa.Connection, name: str, checksum: str) -> None:
 
 def _checksum(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()
-
-

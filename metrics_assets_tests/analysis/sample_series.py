@@ -62,12 +62,9 @@ def sample(clean: int, eventful: int, days: int, seed: int) -> tuple[pd.DataFram
 def measure(anomalies: pd.DataFrame, events: list[Event]) -> Measure:
     """Compare the rows of `detect_anomalies` with the events that were put in."""
     alarms = anomalies[anomalies["state"] == "anomaly"]
-    days = {
-        key: set(group["date"].tolist()) for key, group in alarms.groupby(["metric", "subject"], sort=False)
-    }
+    days = {key: set(group["date"].tolist()) for key, group in alarms.groupby(["metric", "subject"], sort=False)}
     hits = [
-        any(event.first <= day <= event.last for day in days.get((event.metric, event.subject), ()))
-        for event in events
+        any(event.first <= day <= event.last for day in days.get((event.metric, event.subject), ())) for event in events
     ]
     by_kind = {
         kind: float(np.mean([hit for hit, event in zip(hits, events, strict=True) if event.kind == kind]))

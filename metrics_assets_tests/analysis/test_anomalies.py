@@ -29,9 +29,7 @@ def day(number: int) -> date:
     return START + timedelta(days=number)
 
 
-def daily(
-    values: list[Any], subject: str = "a/b", metric: str = "stars_new", state: str = "ok"
-) -> pd.DataFrame:
+def daily(values: list[Any], subject: str = "a/b", metric: str = "stars_new", state: str = "ok") -> pd.DataFrame:
     """One series from START on; None is a day that was asked for and has no value."""
     return pd.DataFrame(
         {
@@ -163,9 +161,7 @@ def test_other_units_are_judged_on_their_own_scale() -> None:
     hours = [*np.exp(rng.normal(3, 0.2, 80)), 200]
     ratio = [*rng.normal(0.3, 0.02, 80), 0.9]
     lines = [*rng.normal(-50, 10, 80), 80]
-    values = pd.concat(
-        [daily(hours, metric="lead"), daily(ratio, metric="share"), daily(lines, metric="net")]
-    )
+    values = pd.concat([daily(hours, metric="lead"), daily(ratio, metric="share"), daily(lines, metric="net")])
     rows = detect_anomalies(values, day(80), day(81), about=about).to_dict("records")
     assert [(row["metric"], row["kind"]) for row in rows] == [
         ("lead", "spike"),

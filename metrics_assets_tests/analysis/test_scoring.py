@@ -43,9 +43,7 @@ def day_of(subject: str, **values: float | str | None) -> pd.DataFrame:
     """One day of a subject; a string instead of a number is the state of a value that does not count."""
     return table(
         *(
-            (subject, DAY, metric, 7.0, 2, value)
-            if isinstance(value, str)
-            else (subject, DAY, metric, value, 9, "ok")
+            (subject, DAY, metric, 7.0, 2, value) if isinstance(value, str) else (subject, DAY, metric, value, 9, "ok")
             for metric, value in values.items()
         )
     )
@@ -263,11 +261,7 @@ def test_a_better_value_never_lowers_the_score(
     model: ScoreModel, values: dict[str, float], data: st.DataObject
 ) -> None:
     # A metric that two components pull in different directions has no better side.
-    single = [
-        part
-        for part in model.components
-        if sum(other.metric == part.metric for other in model.components) == 1
-    ]
+    single = [part for part in model.components if sum(other.metric == part.metric for other in model.components) == 1]
     if not single:
         return
     part = data.draw(st.sampled_from(single))

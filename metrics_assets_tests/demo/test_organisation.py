@@ -32,9 +32,7 @@ def test_every_run_makes_the_same_history(aurora: History) -> None:
     )
     path = os.pathsep.join(entry for entry in sys.path if entry)
     environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PYTHONPATH": path}
-    other = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, check=True, text=True
-    )
+    other = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True, text=True)
     assert other.stdout.strip() == hashlib.sha256(repr(aurora).encode()).hexdigest()
 
 
@@ -118,9 +116,7 @@ def test_every_habit_occurs(aurora: History) -> None:
     assert any(len(pull.timeline) > 100 for pull in pulls)
     assert any(len(issue.timeline) > 100 for issue in issues)
     assert any(pull.created_at and pull.created_at < START and pull.state == "OPEN" for pull in pulls)
-    outcomes = {
-        tuple(status.state for status in one.statuses) for one in _repository(aurora, "search").deployments
-    }
+    outcomes = {tuple(status.state for status in one.statuses) for one in _repository(aurora, "search").deployments}
     assert {
         ("IN_PROGRESS",),
         ("IN_PROGRESS", "FAILURE"),
@@ -179,9 +175,7 @@ def test_others_do_not(aurora: History, name: str) -> None:
 def test_billing_ships_late_in_the_last_week(aurora: History) -> None:
     lead = _lead_times(_repository(aurora, "billing"))
     last = [hours for shipped, hours in lead if shipped >= END - timedelta(days=7)]
-    before = [
-        hours for shipped, hours in lead if END - timedelta(days=35) <= shipped < END - timedelta(days=7)
-    ]
+    before = [hours for shipped, hours in lead if END - timedelta(days=35) <= shipped < END - timedelta(days=7)]
     assert len(last) >= 10
     assert len(before) >= 10
     assert statistics.median(last) > 5 * statistics.median(before)
@@ -191,9 +185,7 @@ def test_billing_ships_late_in_the_last_week(aurora: History) -> None:
 def test_others_ship_as_ever(aurora: History, name: str) -> None:
     lead = _lead_times(_repository(aurora, name))
     last = [hours for shipped, hours in lead if shipped >= END - timedelta(days=7)]
-    before = [
-        hours for shipped, hours in lead if END - timedelta(days=35) <= shipped < END - timedelta(days=7)
-    ]
+    before = [hours for shipped, hours in lead if END - timedelta(days=35) <= shipped < END - timedelta(days=7)]
     assert statistics.median(last) < 2.5 * statistics.median(before)
 
 

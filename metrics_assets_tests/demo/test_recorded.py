@@ -14,9 +14,7 @@ import pytest
 from metrics_assets.demo.history import ancestors
 from metrics_assets.demo.recorded import RecordedHistoryError, recorded_history
 
-DATA = Path(
-    os.environ.get("METRICS_TEST_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data"
-)
+DATA = Path(os.environ.get("METRICS_TEST_DATA") or Path(__file__).resolve().parents[2].parent / "shared" / "data")
 HISTORIES = DATA / "githistory"
 needs_data = pytest.mark.skipif(
     not HISTORIES.is_dir(),
@@ -38,13 +36,9 @@ def test_counts_are_those_of_git(name: str) -> None:
             f"{commits[sha].committed_at:%Y-%m}" for sha in on_default if len(commits[sha].parents) > 1
         ),
         "merged_prs": Counter(f"{pull.merged_at:%Y-%m}" for pull in repository.pull_requests),
-        "tags_all": Counter(
-            f"{tag.tagged_at or commits[tag.sha].committed_at:%Y-%m}" for tag in repository.tags
-        ),
+        "tags_all": Counter(f"{tag.tagged_at or commits[tag.sha].committed_at:%Y-%m}" for tag in repository.tags),
         "reverts": Counter(
-            f"{commits[sha].committed_at:%Y-%m}"
-            for sha in on_default
-            if commits[sha].message.startswith('Revert "')
+            f"{commits[sha].committed_at:%Y-%m}" for sha in on_default if commits[sha].message.startswith('Revert "')
         ),
     }
     for figure, months in found.items():
@@ -126,9 +120,7 @@ def test_a_missing_file_is_named(tmp_path: Path, file: str) -> None:
         recorded_history(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "file", ["meta.json", "commits.jsonl.gz", "pulls.jsonl.gz", "tags.json", "reverts.json"]
-)
+@pytest.mark.parametrize("file", ["meta.json", "commits.jsonl.gz", "pulls.jsonl.gz", "tags.json", "reverts.json"])
 @pytest.mark.parametrize("damage", ["cut", "other"])
 def test_a_garbled_file_is_named(tmp_path: Path, file: str, damage: str) -> None:
     broken = _export(tmp_path) / file
@@ -138,9 +130,7 @@ def test_a_garbled_file_is_named(tmp_path: Path, file: str, damage: str) -> None
         _lines(broken, [{"unknown": 1}])
     else:
         broken.write_text('[{"unknown": 1}]')
-    with pytest.raises(
-        RecordedHistoryError, match=rf"{file} is not as expected .*Export the repository again"
-    ):
+    with pytest.raises(RecordedHistoryError, match=rf"{file} is not as expected .*Export the repository again"):
         recorded_history(tmp_path)
 
 

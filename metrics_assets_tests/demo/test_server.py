@@ -99,9 +99,7 @@ def test_paging_yields_each_item_once(
     }
     assert len(identities) == len(rows) == wanted
     times = [
-        row.get("updated_at")
-        if name in ("issues", "pull_requests")
-        else row.get("starred_at") or row.get("created_at")
+        row.get("updated_at") if name in ("issues", "pull_requests") else row.get("starred_at") or row.get("created_at")
         for row in rows
     ]
     assert name == "tags" or times == sorted(times, reverse=True)
@@ -143,9 +141,7 @@ def test_errors_are_named_as_at_github(client: httpx.Client) -> None:
     assert "Syntax Error" in ask(client, "{ viewer ")["errors"][0]["message"]
     too_many = ask(client, document("forks"), owner="aurora", name="api", pageSize=101)
     assert too_many["errors"][0]["type"] == "EXCESSIVE_PAGINATION"
-    unbounded = ask(
-        client, '{ repository(owner: "aurora", name: "api") { forks { totalCount nodes { id } } } }'
-    )
+    unbounded = ask(client, '{ repository(owner: "aurora", name: "api") { forks { totalCount nodes { id } } } }')
     assert unbounded["errors"][0]["type"] == "MISSING_PAGINATION_BOUNDARIES"
     totals = ask(client, '{ repository(owner: "aurora", name: "api") { forks { totalCount } } }')
     assert totals["data"]["repository"]["forks"]["totalCount"] == 30
@@ -169,9 +165,7 @@ def test_the_short_way_through_graphql_core_gives_the_same(aurora: History, name
 
 
 def test_graphql_follows_renames_and_prices_its_answers(client: httpx.Client) -> None:
-    old = ask(
-        client, '{ repository(owner: "aurora", name: "gateway") { nameWithOwner } rateLimit { cost used } }'
-    )
+    old = ask(client, '{ repository(owner: "aurora", name: "gateway") { nameWithOwner } rateLimit { cost used } }')
     new = ask(client, document("pull_requests"), owner="aurora", name="api", pageSize=100)
     assert old["data"]["repository"] == {"nameWithOwner": "aurora/api"}
     assert old["data"]["rateLimit"]["cost"] == 1
@@ -207,9 +201,7 @@ def test_commits_of_a_branch_and_a_window(client: httpx.Client) -> None:
     assert rows
     assert {row["commit"]["committer"]["date"][:7] for row in rows} == {"2025-09"}
     logins = {
-        row["author"]["login"]
-        for row in client.get("/repos/aurora/api/commits?per_page=100").json()
-        if row["author"]
+        row["author"]["login"] for row in client.get("/repos/aurora/api/commits?per_page=100").json() if row["author"]
     }
     assert {"dependabot[bot]", "renovate[bot]"} & logins
 
@@ -254,9 +246,7 @@ def test_a_spent_budget_refuses(aurora: History) -> None:
 
 def test_organisation_and_releases(client: httpx.Client, aurora: History) -> None:
     names = [
-        row["full_name"]
-        for page in (1, 2)
-        for row in client.get(f"/orgs/aurora/repos?per_page=5&page={page}").json()
+        row["full_name"] for page in (1, 2) for row in client.get(f"/orgs/aurora/repos?per_page=5&page={page}").json()
     ]
     assert names == [repository.full_name for repository in aurora.repositories]
     releases = client.get("/repos/aurora/aurora-py/releases?per_page=100").json()
@@ -290,8 +280,7 @@ def test_faults(client: httpx.Client, server: DemoServer) -> None:
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         first(TRUNCATE, viewer).json()
     assert (
-        first(graphql_errors("Something went wrong"), viewer).json()["errors"][0]["message"]
-        == "Something went wrong"
+        first(graphql_errors("Something went wrong"), viewer).json()["errors"][0]["message"] == "Something went wrong"
     )
     started = time.monotonic()
     assert first(slow(120), viewer).json() == {"data": {"viewer": {"login": "demo"}}}

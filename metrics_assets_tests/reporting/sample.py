@@ -128,9 +128,7 @@ def values_frame(typical: dict[str, tuple[float | str | None, ...]]) -> pd.DataF
     return frame
 
 
-def _series(
-    repository: str, metric: str, end: float | str | None, days: list[date]
-) -> list[tuple[object, ...]]:
+def _series(repository: str, metric: str, end: float | str | None, days: list[date]) -> list[tuple[object, ...]]:
     dice = random.Random(f"{repository} {metric}")
     drift, wave = dice.uniform(-0.5, 0.5), dice.uniform(10, 30)
     rows: list[tuple[object, ...]] = []
@@ -144,9 +142,7 @@ def _series(
         elif isinstance(end, str):
             rows.append((repository, metric, on, 0.5, int(end), "too_few"))
         else:
-            shape = math.exp(
-                (drift * left / len(days) + 0.12 * math.sin(left / wave) + level) * min(1, left / 14)
-            )
+            shape = math.exp((drift * left / len(days) + 0.12 * math.sin(left / wave) + level) * min(1, left / 14))
             value = min(100.0, end * shape) if metric == "health_score" else end * shape
             state = "provisional" if left < 3 and metric != "health_score" else "ok"
             rows.append((repository, metric, on, value, max(3, int(20 * shape)), state))

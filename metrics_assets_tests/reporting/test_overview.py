@@ -110,9 +110,7 @@ def test_a_card_is_the_median_repository_and_counts_tiers() -> None:
     tiers = pd.DataFrame(
         [(name, "lead_time_hours", tier) for name, _, tier in rows], columns=["repository", "metric", "tier"]
     )
-    repositories = tuple(
-        RepositoryInfo(name, None, "active", "tags") for name in ("a/a", "a/b", "a/c", "a/d")
-    )
+    repositories = tuple(RepositoryInfo(name, None, "active", "tags") for name in ("a/a", "a/b", "a/c", "a/d"))
     html = render_overview(sample.overview_data(values=values, tiers=tiers, repositories=repositories))
 
     tile = html[html.index('href="#def-lead_time_hours"') :].split("</article>")[0]
@@ -154,12 +152,7 @@ def test_links_resolve_and_nothing_is_asked_of_other_hosts(data: OverviewData) -
     files = {**overview_files(data), **static_files()}
     page = Page(files["index.html"])
     ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
-    links = [
-        attributes[name] or ""
-        for _, attributes in page.tags
-        for name in ("href", "src")
-        if name in attributes
-    ]
+    links = [attributes[name] or "" for _, attributes in page.tags for name in ("href", "src") if name in attributes]
     assert links
     for link in links:
         assert link == "data:," or (link[1:] in ids if link.startswith("#") else link in files), link

@@ -15,8 +15,7 @@ from metrics_assets.sources.github.client import document
 
 QUERIES = Path(client.__file__).with_name("queries")
 PUBLISHED = (
-    Path(metrics_assets.__file__).parents[1]
-    / ".metrics/test-tools/node_modules/@octokit/graphql-schema/schema.graphql"
+    Path(metrics_assets.__file__).parents[1] / ".metrics/test-tools/node_modules/@octokit/graphql-schema/schema.graphql"
 )
 NAMES = sorted(file.stem for file in QUERIES.glob("*.graphql") if file.stem != "timeline_item")
 

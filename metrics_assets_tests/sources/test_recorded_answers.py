@@ -99,9 +99,7 @@ def test_real_answers_reach_the_warehouse_and_nobodys_name_with_them(
         first = {table: upsert(connection, found, PEOPLE) for table, found in rows.items()}
     with warehouse.begin() as connection:
         again = {table: upsert(connection, found, PEOPLE) for table, found in rows.items()}
-        stored = {
-            table: connection.execute(sa.text(f"select count(*) from {table}")).scalar_one() for table in rows
-        }
+        stored = {table: connection.execute(sa.text(f"select count(*) from {table}")).scalar_one() for table in rows}
         dump = {
             f"{table}.{column}": set(connection.execute(sa.text(f"select {column}::text from {table}")).scalars())
             for table in rows

@@ -149,9 +149,7 @@ class TimelineItem(_Model):
     state: LowerText | None = None
     submitted_at: datetime | None = None
 
-    def record(
-        self, repository_id: int, number: int, record_type: type[records.Event]
-    ) -> records.Event:
+    def record(self, repository_id: int, number: int, record_type: type[records.Event]) -> records.Event:
         return record_type(
             repository_id=repository_id,
             event_id=self.node_id,
@@ -218,9 +216,7 @@ class PullRequest(_Model):
     additions: int | None = None
     deletions: int | None = None
     changed_files: int | None = None
-    commit_count: int | None = Field(
-        None, validation_alias=AliasChoices(AliasPath("commits", "totalCount"), "commits")
-    )
+    commit_count: int | None = Field(None, validation_alias=AliasChoices(AliasPath("commits", "totalCount"), "commits"))
     first_commit_at: datetime | None = Field(
         None, validation_alias=AliasPath("commits", "nodes", 0, "commit", "authored_at")
     )
@@ -428,9 +424,9 @@ class Deployment(_Model):
 
     id: int
     sha: str
-    ref: Annotated[
-        str | None, BeforeValidator(lambda value: value["name"] if isinstance(value, dict) else value)
-    ] = None
+    ref: Annotated[str | None, BeforeValidator(lambda value: value["name"] if isinstance(value, dict) else value)] = (
+        None
+    )
     environment: str | None = None
     task: str | None = None
     creator: User | None = None

@@ -65,9 +65,7 @@ class GitHub:
             "GET", path, resource="core", params=params, spent=self.spent, accept="application/vnd.github+json"
         )
 
-    async def pages(
-        self, path: str, params: dict[str, str | int] | None = None
-    ) -> AsyncGenerator[list[Any], None]:
+    async def pages(self, path: str, params: dict[str, str | int] | None = None) -> AsyncGenerator[list[Any], None]:
         """The pages of a REST list: the first one alone, the rest side by side where their number is known."""
         first = await self.get(path, {**(params or {}), "per_page": 100})
         yield _as_list(first)

@@ -131,9 +131,7 @@ async def _issue_batch(github: GitHub, repository_id: int, name: str, page: Page
     return Batch(rows, page.total_count)
 
 
-async def _whole_timeline(
-    github: GitHub, node_id: str, timeline: answers.Timeline
-) -> list[answers.TimelineItem]:
+async def _whole_timeline(github: GitHub, node_id: str, timeline: answers.Timeline) -> list[answers.TimelineItem]:
     """A timeline with what did not fit into the list's answer."""
     items = list(timeline.nodes)
     info = timeline.page_info
@@ -260,9 +258,7 @@ async def tags(github: GitHub, repository_id: int, name: str) -> AsyncIterator[B
         yield Batch([one for one in found if one is not None], page.total_count)
 
 
-async def deployments(
-    github: GitHub, repository_id: int, name: str, since: datetime
-) -> AsyncIterator[Batch]:
+async def deployments(github: GitHub, repository_id: int, name: str, since: datetime) -> AsyncIterator[Batch]:
     """Deployments made since a time (or shortly before), with all their statuses."""
     floor = since - STATUSES_MAY_COME_WITHIN
     async for page in github.connection("deployments", **RepositoryName.of(name).variables()):
