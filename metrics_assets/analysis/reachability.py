@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 def first_containing(
     parents: Mapping[str, Sequence[str]],
     deployments: Iterable[tuple[str, str]],
-    shipped_before: Iterable[str] = (),
 ) -> dict[str, str]:
     """For every commit, the first deployment that contains it.
 
@@ -16,22 +15,20 @@ def first_containing(
     because what stands under a shipped commit has been shipped too.
 
     Args:
-        parents: the parents of each known commit; the history may begin anywhere.
+        parents: the parents of each known commit; the history may begin anywhere, for example after what had
+            been shipped before.
         deployments: pairs of deployment and deployed commit, oldest first.
-        shipped_before: commits that earlier deployments contained.
 
     Returns:
         commit: deployment, for the commits that one of `deployments` was the first to contain.
     """
     first: dict[str, str] = {}
-    visited = set(shipped_before)
     for deployment, deployed in deployments:
         pending = [deployed]
         while pending:
             commit = pending.pop()
-            if commit in visited or commit not in parents:
+            if commit in first or commit not in parents:
                 continue
-            visited.add(commit)
             first[commit] = deployment
             pending.extend(parents[commit])
     return first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 
@@ -54,18 +54,23 @@ def _ship_repository(connection: sa.Connection, repository_id: int, start: date)
         ),
         {"id": repository_id},
     ).all()
+    # Without what shipped before the range: the walk ends there, as it does where the history begins.
     parents = {
         row[0]: row[1]
         for row in connection.execute(
-            sa.text("select sha, parents from raw.commits where repository_id = :id"), {"id": repository_id}
+            sa.text(
+                "select sha, parents from raw.commits as commits where repository_id = :id and not exists ("
+                "select 1 from metrics.deployment_commits as shipped "
+                "where shipped.repository_id = commits.repository_id and shipped.sha = commits.sha)"
+            ),
+            {"id": repository_id},
         )
     }
-    before = connection.execute(
-        sa.text("select sha from metrics.deployment_commits where repository_id = :id"), {"id": repository_id}
-    ).scalars()
-    midnight = datetime(start.year, start.month, start.day, tzinfo=deployments[0].deployed_at.tzinfo)
+    if not deployments:  # releases whose tags are not known
+        return 0, 0, 0
+    midnight = datetime(start.year, start.month, start.day, tzinfo=UTC)
     new = [row for row in deployments if row.deployed_at >= midnight]
-    first = first_containing(parents, [(row.deployment_key, row.sha) for row in new], before)
+    first = first_containing(parents, [(row.deployment_key, row.sha) for row in new])
 
     baseline = deployments[0].deployment_key
     times = {row.deployment_key: row.deployed_at for row in new}

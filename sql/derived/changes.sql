@@ -11,8 +11,7 @@ with recursive has_child as (
 
 mainline as (
     -- The first-parent line of the default branch, from its head back to a month before the range.
-    select commits.repository_id, commits.sha, commits.parents, commits.author_is_bot, commits.authored_at,
-           commits.committed_at, commits.pull_request_number
+    select commits.repository_id, commits.sha, commits.parents[1] as parent_sha
     from raw.commits as commits
     where commits.on_default_branch
       and not exists (
@@ -20,18 +19,22 @@ mainline as (
           where has_child.repository_id = commits.repository_id and has_child.sha = commits.sha
       )
     union
-    select parent.repository_id, parent.sha, parent.parents, parent.author_is_bot, parent.authored_at,
-           parent.committed_at, parent.pull_request_number
+    select mainline.repository_id, parent.sha, parent.parent_sha
     from mainline
-    join raw.commits as parent
-      on parent.repository_id = mainline.repository_id and parent.sha = mainline.parents[1]
-    where parent.committed_at >= :start - interval '31 days'
+    cross join lateral (
+        select commits.sha, commits.parents[1] as parent_sha
+        from raw.commits as commits
+        where commits.repository_id = mainline.repository_id
+          and commits.sha = mainline.parent_sha
+          and commits.committed_at >= :start - interval '31 days'
+        offset 0  -- looks each parent up by its key; a join would read the whole table at every step of the line
+    ) as parent
 ),
 
 open_before as (
     select repository_id, change_key
     from metrics.changes
-    where merged_at < :end and (state = 'waiting' or state = 'untied' or deployed_at >= :start)
+    where merged_at < :start and (state = 'waiting' or state = 'untied' or deployed_at >= :start)
 ),
 
 merged_pull_requests as (
@@ -54,9 +57,11 @@ merged_pull_requests as (
 ),
 
 commits_in_question as (
-    select repository_id, sha, parents, author_is_bot, authored_at, committed_at, pull_request_number
+    select commits.repository_id, commits.sha, commits.parents, commits.author_is_bot, commits.authored_at,
+           commits.committed_at, commits.pull_request_number
     from mainline
-    where committed_at >= :start and committed_at < :end
+    join raw.commits as commits using (repository_id, sha)
+    where commits.committed_at >= :start and commits.committed_at < :end
     union
     select commits.repository_id, commits.sha, commits.parents, commits.author_is_bot, commits.authored_at,
            commits.committed_at, commits.pull_request_number
@@ -82,7 +87,14 @@ direct_commits as (
           select 1 from raw.pull_requests as pull_requests
           where pull_requests.repository_id = commits.repository_id
             and pull_requests.merged_at is not null
-            and (pull_requests.merge_sha = commits.sha or pull_requests.number = commits.pull_request_number)
+            and pull_requests.merge_sha = commits.sha
+      )
+      -- A condition of its own: with "or" every commit would be held against every pull request.
+      and not exists (
+          select 1 from raw.pull_requests as pull_requests
+          where pull_requests.repository_id = commits.repository_id
+            and pull_requests.merged_at is not null
+            and pull_requests.number = commits.pull_request_number
       )
 ),
 

@@ -20,10 +20,14 @@ mainline as (
           where has_child.repository_id = commits.repository_id and has_child.sha = commits.sha
       )
     union
-    select parent.repository_id, parent.sha, parent.parents, parent.committed_at
+    select mainline.repository_id, parent.sha, parent.parents, parent.committed_at
     from mainline
-    join raw.commits as parent
-      on parent.repository_id = mainline.repository_id and parent.sha = mainline.parents[1]
+    cross join lateral (
+        select commits.sha, commits.parents, commits.committed_at
+        from raw.commits as commits
+        where commits.repository_id = mainline.repository_id and commits.sha = mainline.parents[1]
+        offset 0  -- looks each parent up by its key; a join would read the whole table at every step of the line
+    ) as parent
 ),
 
 tag_of_commit as (

@@ -106,28 +106,28 @@ issue_steps as (
 pull_requests_opened as (
     select repository_id, created_at::date as date, count(*) as opened
     from raw.pull_requests
-    where created_at < :end
+    where created_at >= :start and created_at < :end
     group by repository_id, created_at::date
 ),
 
 pull_requests_merged as (
     select repository_id, merged_at::date as date, count(*) as merged
     from raw.pull_requests
-    where merged_at < :end
+    where merged_at >= :start and merged_at < :end
     group by repository_id, merged_at::date
 ),
 
 issues_opened as (
     select repository_id, created_at::date as date, count(*) as opened
     from raw.issues
-    where created_at < :end
+    where created_at >= :start and created_at < :end
     group by repository_id, created_at::date
 ),
 
 commits_made as (
     select repository_id, committed_at::date as date, count(*) as commits
     from raw.commits
-    where on_default_branch and committed_at < :end
+    where on_default_branch and committed_at >= :start and committed_at < :end
     group by repository_id, committed_at::date
 ),
 
@@ -157,7 +157,7 @@ releases_made as (
         select repository_id, at from release_times
         where (repository_id, tag) not in (select repository_id, tag from early_tags)
     ) as all_releases
-    where at < :end
+    where at >= :start and at < :end
     group by repository_id, at::date
 ),
 
@@ -203,7 +203,7 @@ snapshots as (
 people as (
     select repository_id, date, count(*) as active
     from metrics.contributor_days
-    where date < :end
+    where date >= :start and date < :end
     group by repository_id, date
 ),
 
@@ -225,7 +225,7 @@ person_windows as (
         range_agg(daterange(date, date + 90)) as now_active,
         range_agg(daterange(date + 90, date + 180)) as before_active
     from metrics.contributor_days
-    where date < :end
+    where date >= :start - 179 and date < :end
     group by repository_id, person_key
 ),
 
@@ -284,6 +284,7 @@ issue_touched as (
         union all
         select repository_id, number, created_at from raw.issue_events
     ) as touches
+    where at >= :start - 89
     group by repository_id, number
 ),
 

@@ -5,6 +5,7 @@
 create or replace function metrics.get_dora_performance_tier(wanted text, days integer default 30)
 returns table (metric text, value double precision, unit text, n bigint, tier text, tier_set text)
 language sql stable
+set timezone = 'UTC'  -- a day is a day in UTC, whatever the session's clock says
 as $$
     with history as (
         select repository_id, max(date) as last_day, max(date) - min(date) + 1 as days_of_data
@@ -52,11 +53,11 @@ as $$
                (select count(*) from finished where outcome = 'succeeded') as n,
                case when ever.ships
                     then (select count(*) from finished where outcome = 'succeeded')::double precision
-                         / (span.until - span.since)
+                         / nullif(span.until - span.since, 0)
                end as value
         from span cross join ever
         union all
-        select 'lead_time_hours', 'hours', (select count(*) from shipped),
+        select 'lead_time_hours', 'hours', (select count(lead_time_hours) from shipped),
                (select percentile_cont(0.5) within group (order by lead_time_hours) from shipped)
         from span
         union all
