@@ -98,7 +98,7 @@ def replace_range(engine: sa.Engine, table: DerivedTable, start: date, end: date
         removed = connection.exec_driver_sql(
             f"delete from {target} where {table.date_column} >= %(start)s and {table.date_column} < %(end)s", bounds
         ).rowcount
-        connection.exec_driver_sql("analyze " + ", ".join(f"{schema}.{name}" for schema, name in table.reads))
+        _refresh_statistics(connection, table)
         written = connection.exec_driver_sql(
             f"insert into {target} ({', '.join(names)}) "
             f"select {', '.join(names)} from (\n{_for_driver(table.sql)}\n) as built "
@@ -106,6 +106,18 @@ def replace_range(engine: sa.Engine, table: DerivedTable, start: date, end: date
             bounds,
         ).rowcount
     return Replaced(rows=written, removed=removed)
+
+
+def _refresh_statistics(connection: sa.Connection, table: DerivedTable) -> None:
+    """Tell the planner of tables that were just filled; autovacuum would come too late, and every day is too often."""
+    changed = connection.exec_driver_sql(
+        "select schemaname || '.' || relname from pg_stat_user_tables "
+        "where schemaname || '.' || relname = any (%(tables)s) "
+        "and n_mod_since_analyze > 0.05 * greatest(n_live_tup, 100)",
+        {"tables": [f"{schema}.{name}" for schema, name in table.reads]},
+    ).scalars()
+    for name in list(changed):
+        connection.exec_driver_sql(f"analyze {name}")
 
 
 def _for_driver(sql: str) -> str:
