@@ -53,6 +53,11 @@ select r, 'acme/' || r, null, 'auto', 'production', '^v?\\d+\\.\\d+(\\.\\d+){{0,
        array['pull_requests','issues','commits','releases','tags','deployments','stargazers','forks']
 from generate_series(1, :repositories) as r;
 
+insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome,
+                                rows_read, requests, points)
+select repository_id, repository, entity, 'run', '2025-01-01', '2026-01-01', 'complete', 0, 0, 0
+from ops.repository_settings cross join unnest(entities) as entity;
+
 insert into raw.commits
 select r, pg_temp.sha('m', r, n),
        case when n = 1 then '{{}}' when n % 4 = 0 then array[pg_temp.sha('m', r, n - 1), pg_temp.sha('s', r, n / 4)]
@@ -61,6 +66,11 @@ select r, pg_temp.sha('m', r, n),
        pg_temp.moment(n / 8001.0), null,
        case when n % 501 = 500 then pg_temp.sha('m', r, n - 20) end, true
 from generate_series(1, :repositories) as r, generate_series(1, 8000) as n;
+
+insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome,
+                                rows_read, requests, points)
+select repository_id, repository, entity, 'run', '2025-01-01', '2026-01-01', 'complete', 0, 0, 0
+from ops.repository_settings cross join unnest(entities) as entity;
 
 insert into raw.commits
 select r, pg_temp.sha('s', r, n), array[pg_temp.sha('m', r, n * 4 - 2)], pg_temp.person(r, n), false,

@@ -177,9 +177,9 @@ class Collector:
     def _collected_before(self, entity: str, target: Target) -> bool:
         return bool(
             self._scalar(
-                "select exists (select 1 from ops.collection_log where repository = :repository "
+                "select exists (select 1 from ops.collection_log where repository_id = :repository "
                 "and entity = :entity and outcome = 'complete')",
-                repository=target.repository,
+                repository=target.repository_id,
                 entity=entity,
             )
         )
@@ -238,8 +238,8 @@ class Collector:
         with self.engine.begin() as connection:
             connection.execute(
                 sa.text(
-                    "insert into ops.collection_log (repository, entity, run_id, range_start, range_end, outcome, "
-                    "rows_read, rows_in_warehouse, rows_at_provider, requests, points, reason) values (:repository, "
+                    "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome, "
+                    "rows_read, rows_in_warehouse, rows_at_provider, requests, points, reason) values (:repository_id, :repository, "
                     ":entity, :run_id, :start, :end, :outcome, :rows, :in_warehouse, :total, :requests, :points, "
                     ":reason) on conflict (repository, entity, run_id) do update set outcome = excluded.outcome, "
                     "rows_read = excluded.rows_read, rows_in_warehouse = excluded.rows_in_warehouse, "
@@ -247,6 +247,7 @@ class Collector:
                     "points = excluded.points, reason = excluded.reason, finished_at = now()"
                 ),
                 {
+                    "repository_id": repository_id,
                     "repository": repository,
                     "entity": entity,
                     "run_id": self.run_id,

@@ -166,7 +166,7 @@ def _miscounted(collector: Collector, entity: str) -> list[str]:
             sa.text(
                 "select log.repository, log.rows_in_warehouse, log.rows_at_provider "
                 "from ops.collection_log as log "
-                "join ops.repository_settings as settings using (repository) "
+                "join ops.repository_settings as settings using (repository_id) "
                 "join raw.repositories as repositories using (repository_id) "
                 "cross join ops.portfolio as portfolio "
                 "where log.entity = :entity and log.run_id = :run and log.outcome = 'complete' "

@@ -200,6 +200,20 @@ def fill(
             ),
             {"repository_id": REPOSITORY, "repository": "acme/api", **settings},
         )
+        connection.execute(
+            sa.text(
+                "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, "
+                "outcome, rows_read, requests, points) select :repository_id, 'acme/api', entity, 'run', :start, "
+                "'2030-01-01', 'complete', 0, 0, 0 from unnest(cast(:entities as text[])) as entity "
+                "where entity <> 'issues' or :has_issues on conflict do nothing"
+            ),
+            {
+                "repository_id": REPOSITORY,
+                "start": start,
+                "entities": list(settings["entities"]),
+                "has_issues": has_issues,
+            },
+        )
 
 
 def _flat(rows: Iterable[Any]) -> Iterator[Record]:

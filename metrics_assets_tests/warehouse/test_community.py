@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 import sqlalchemy as sa
 
@@ -227,3 +229,24 @@ def test_days_begin_with_the_repository_or_with_the_start(warehouse: sa.Engine, 
     derive(warehouse, on("06-05"))
     assert table(warehouse, "select min(date), max(date) from repository_daily") == [(first, "06-05")]
     assert table(warehouse, "select min(date), max(date) from dora_daily") == [(first, "06-05")]
+
+
+def test_a_day_that_was_not_collected_is_unknown_and_not_zero(warehouse: sa.Engine) -> None:
+    """The repository went away on the third day: what is known stays, what is not known is not zero."""
+    fill(warehouse)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update ops.collection_log set range_end = '2025-06-03'"))
+    derive(warehouse, date(2025, 6, 4))
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            sa.text(
+                "select date::text, commits, issues_open, pull_requests_merged, stars_new, active_contributors "
+                "from metrics.repository_daily order by date"
+            )
+        ).all()
+    assert [tuple(row) for row in rows] == [
+        ("2025-06-01", 0, 0, 0, 0, 0),
+        ("2025-06-02", 0, 0, 0, 0, 0),
+        ("2025-06-03", None, None, None, None, None),
+        ("2025-06-04", None, None, None, None, None),
+    ]

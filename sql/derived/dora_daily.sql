@@ -1,15 +1,12 @@
 -- A row is a repository on a day: what it shipped and broke that day, and DORA's keys over the window of 28 days
 -- that ends with the day (7 days where the name says week). Only what was known at the end of the day counts.
--- Null is unknown, never zero: before its first deployment nothing says whether a repository ships.
+-- Null is unknown, never zero: before its first deployment nothing says whether a repository ships, and on a day
+-- that was not collected nothing says what happened.
 -- replace: date
 with days as (
     select
         settings.repository_id,
         settings.repository,
-        'issues' = any (settings.entities)
-            and (repositories.has_issues or exists (
-                select 1 from raw.issues where issues.repository_id = settings.repository_id
-            )) as issues_collected,
         day::date as date,
         least(28, day::date - greatest(portfolio.start, repositories.created_at::date) + 1) as days_observed
     from ops.repository_settings as settings
@@ -17,12 +14,6 @@ with days as (
     cross join ops.portfolio as portfolio
     cross join generate_series(:start, :end - 1, interval '1 day') as day
     where day::date >= greatest(portfolio.start, repositories.created_at::date)
-),
-
-first_deployment as (
-    select repository_id, min(finished_at)::date as date
-    from metrics.deployments
-    group by repository_id
 ),
 
 -- Each event once for every day whose window holds it.
@@ -311,45 +302,56 @@ select
     days.date,
     latest_source.source as deployment_source,
     days.days_observed,
-    case when ships.it then coalesce(deployment_windows.succeeded_today, 0) end as deployments_succeeded,
-    case when ships.it then coalesce(deployment_windows.failed_today, 0) end as deployments_failed,
-    case when ships.it then coalesce(shipped_windows.shipped_today, 0) end as changes_shipped,
-    case when ships.it then coalesce(waiting_totals.waiting, 0) end as changes_waiting,
-    case when days.issues_collected then coalesce(incidents_opened.opened, 0) end as incidents_opened,
-    case when days.issues_collected then coalesce(incident_windows.resolved_today, 0) end as incidents_resolved,
-    case when days.issues_collected then coalesce(incidents_open.still_open, 0) end as incidents_open,
-    case when ships.it then coalesce(deployment_windows.succeeded, 0) end as deployments_in_window,
-    case when ships.it
+    case when collected.shipping then coalesce(deployment_windows.succeeded_today, 0) end as deployments_succeeded,
+    case when collected.shipping then coalesce(deployment_windows.failed_today, 0) end as deployments_failed,
+    case when collected.shipping then coalesce(shipped_windows.shipped_today, 0) end as changes_shipped,
+    case when collected.shipping then coalesce(waiting_totals.waiting, 0) end as changes_waiting,
+    case when collected.issues then coalesce(incidents_opened.opened, 0) end as incidents_opened,
+    case when collected.issues then coalesce(incident_windows.resolved_today, 0) end as incidents_resolved,
+    case when collected.issues then coalesce(incidents_open.still_open, 0) end as incidents_open,
+    case when collected.shipping then coalesce(deployment_windows.succeeded, 0) end as deployments_in_window,
+    case when collected.shipping
          then coalesce(deployment_windows.succeeded, 0)::double precision / days.days_observed
     end as deployment_frequency,
-    shipped_windows.median_hours as lead_time_hours,
-    shipped_windows.p90_hours as lead_time_hours_p90,
+    case when collected.shipping then shipped_windows.median_hours end as lead_time_hours,
+    case when collected.shipping then shipped_windows.p90_hours end as lead_time_hours_p90,
     coalesce(shipped_windows.n, 0) as lead_time_n,
-    shipped_windows.week_hours as lead_time_hours_week,
+    case when collected.shipping then shipped_windows.week_hours end as lead_time_hours_week,
     coalesce(shipped_windows.week_n, 0) as lead_time_week_n,
-    merged_windows.median_hours as pr_lead_hours,
-    merged_windows.p90_hours as pr_lead_hours_p90,
+    case when collected.pull_requests then merged_windows.median_hours end as pr_lead_hours,
+    case when collected.pull_requests then merged_windows.p90_hours end as pr_lead_hours_p90,
     coalesce(merged_windows.n, 0) as pr_lead_n,
-    case when deployment_windows.finished > 0
+    case when collected.shipping and deployment_windows.finished > 0
          then coalesce(failing_windows.failing, 0)::double precision / deployment_windows.finished
     end as change_failure_rate,
-    case when ships.it then coalesce(failing_windows.failing, 0) end as deployments_failing_in_window,
-    case when ships.it then coalesce(deployment_windows.finished, 0) end as deployments_finished_in_window,
-    recovery_windows.recovery_hours as failed_deployment_recovery_hours,
+    case when collected.shipping then coalesce(failing_windows.failing, 0) end as deployments_failing_in_window,
+    case when collected.shipping then coalesce(deployment_windows.finished, 0) end as deployments_finished_in_window,
+    case when collected.shipping then recovery_windows.recovery_hours end as failed_deployment_recovery_hours,
     coalesce(recovery_windows.recovered, 0) as failed_deployment_recovery_n,
-    case when ships.it then coalesce(unrecovered.failures, 0) end as failures_unrecovered,
-    incident_windows.median_hours as mttr_hours,
+    case when collected.shipping then coalesce(unrecovered.failures, 0) end as failures_unrecovered,
+    case when collected.issues then incident_windows.median_hours end as mttr_hours,
     coalesce(incident_windows.n, 0) as mttr_n,
-    case when deployment_windows.succeeded > 0
+    case when collected.shipping and deployment_windows.succeeded > 0
          then coalesce(rework_windows.rework, 0)::double precision / deployment_windows.succeeded
     end as rework_rate,
-    case when ships.it then coalesce(rework_windows.rework, 0) end as rework_deployments_in_window
+    case when collected.shipping then coalesce(rework_windows.rework, 0) end as rework_deployments_in_window
 from days
-left join first_deployment using (repository_id)
-cross join lateral (select coalesce(days.date >= first_deployment.date, false) as it) as ships
+left join ops.collected_days as collected_days using (repository_id)
 left join latest_source
   on latest_source.repository_id = days.repository_id
  and days.date >= latest_source.since and days.date < latest_source.until
+cross join lateral (
+    select
+        collected_days.issues @> days.date as issues,
+        collected_days.pull_requests @> days.date as pull_requests,
+        -- Since its first deployment, on the days on which what it ships by was collected.
+        case latest_source.source
+            when 'deployments' then collected_days.deployments
+            when 'releases' then collected_days.releases
+            when 'tags' then collected_days.tags
+            when 'pushes' then collected_days.commits
+        end @> days.date as shipping
+) as collected
 left join deployment_windows
   on deployment_windows.repository_id = days.repository_id and deployment_windows.date = days.date
 left join failing_windows

@@ -6,11 +6,6 @@ with days as (
     select
         settings.repository_id,
         settings.repository,
-        settings.entities,
-        -- Where the issue tracker is switched off there is nothing to count, which is not the same as no issues.
-        repositories.has_issues or exists (
-            select 1 from raw.issues where issues.repository_id = settings.repository_id
-        ) as has_issues,
         day::date as date,
         repositories.created_at::date as created_on,
         portfolio.start,
@@ -461,28 +456,31 @@ select
          then standing.people_both end as contributors_retained,
     case when collected.openings then coalesce(opened_windows.opened, 0) end as pull_requests_opened_in_window,
     case when collected.pull_requests then coalesce(merge_windows.merged, 0) end as pull_requests_merged_in_window,
-    merge_windows.median_hours as pull_request_merge_hours,
+    case when collected.openings then merge_windows.median_hours end as pull_request_merge_hours,
     coalesce(merge_windows.timed, 0) as pull_request_merge_n,
-    pull_request_responses.median_hours as pull_request_first_response_hours,
+    case when collected.openings
+         then pull_request_responses.median_hours end as pull_request_first_response_hours,
     coalesce(pull_request_responses.answered, 0) as pull_request_first_response_n,
     case when collected.openings then coalesce(pull_request_responses.unanswered, 0) end as pull_requests_unanswered,
-    issue_responses.median_hours as issue_first_response_hours,
+    case when collected.issues then issue_responses.median_hours end as issue_first_response_hours,
     coalesce(issue_responses.answered, 0) as issue_first_response_n,
     case when collected.issues then coalesce(issue_responses.unanswered, 0) end as issues_unanswered,
     case when collected.issues then standing.issues_open_fresh end as issues_open_fresh,
     case when collected.forks then coalesce(fork_windows.forks, 0) end as forks_in_window
 from days
+left join ops.collected_days as collected_days using (repository_id)
 cross join lateral (
     select
-        'stargazers' = any (days.entities) as stars,
-        'forks' = any (days.entities) as forks,
-        'issues' = any (days.entities) and days.has_issues as issues,
-        'pull_requests' = any (days.entities) as pull_requests,
-        'pull_requests' = any (days.entities)
+        collected_days.stargazers @> days.date as stars,
+        collected_days.forks @> days.date as forks,
+        collected_days.issues @> days.date as issues,
+        collected_days.pull_requests @> days.date as pull_requests,
+        collected_days.pull_requests @> days.date
             and days.repository_id not in (select repository_id from openings_unknown) as openings,
-        'commits' = any (days.entities) as commits,
-        'releases' = any (days.entities) or 'tags' = any (days.entities) as releases,
-        days.entities && array['pull_requests', 'issues', 'commits'] as people
+        collected_days.commits @> days.date as commits,
+        collected_days.releases @> days.date or collected_days.tags @> days.date as releases,
+        collected_days.pull_requests @> days.date or collected_days.issues @> days.date
+            or collected_days.commits @> days.date as people
 ) as collected
 left join stars on stars.repository_id = days.repository_id and stars.date = days.date
 left join forks on forks.repository_id = days.repository_id and forks.date = days.date

@@ -25,6 +25,7 @@ create table ops.repository_settings (
 
 -- One row per repository, entity and collection: what was asked for, what came, what is missing and why.
 create table ops.collection_log (
+    repository_id bigint,  -- null where the repository could never be found
     repository text not null,
     entity text not null,
     run_id text not null,
@@ -41,6 +42,7 @@ create table ops.collection_log (
     primary key (repository, entity, run_id)
 );
 create index on ops.collection_log (entity, finished_at);
+create index on ops.collection_log (repository_id, entity);
 
 create table ops.alerts (
     alert_id bigint generated always as identity primary key,
