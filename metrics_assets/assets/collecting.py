@@ -56,6 +56,11 @@ class Collected:
     repositories: int = 0
     missing: dict[str, str] = field(default_factory=dict)  # repository: what is missing and why
 
+    def count(self, written: Counter[str], read: list[Record]) -> None:
+        """Add a batch; writers run side by side, so only the event loop counts."""
+        self.rows_written.update(written)
+        self.rows_read.update(record.TABLE for record in read)
+
 
 @dataclass(frozen=True, slots=True)
 class Collector:
@@ -101,7 +106,7 @@ class Collector:
                 async for batch in self._batches(entity, target, github):
                     rows += len(batch.records)
                     total = batch.total_count if batch.total_count is not None else total
-                    await asyncio.to_thread(self.write, batch.records, collected)
+                    collected.count(await asyncio.to_thread(self.write, batch.records), batch.records)
         except SourceError as error:
             collected.missing[target.repository] = str(error)
             self.report(f"{target.repository}: {error}")
@@ -165,14 +170,14 @@ class Collector:
             )
             return [Target(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in found.all()]
 
-    def write(self, rows: list[Record], collected: Collected) -> None:
-        """Write records of any tables in one transaction and count them."""
+    def write(self, rows: list[Record]) -> Counter[str]:
+        """Write records of any tables in one transaction; how many rows of each table that changed."""
+        changed: Counter[str] = Counter()
         by_table = sorted(rows, key=lambda row: row.TABLE)
         with self.engine.begin() as connection:
             for table, group in groupby(by_table, key=lambda row: row.TABLE):
-                batch = list(group)
-                collected.rows_written[table] += upsert(connection, batch, self.people)
-                collected.rows_read[table] += len(batch)
+                changed[table] = upsert(connection, list(group), self.people)
+        return changed
 
     def _collected_before(self, entity: str, target: Target) -> bool:
         return bool(
@@ -238,10 +243,11 @@ class Collector:
         with self.engine.begin() as connection:
             connection.execute(
                 sa.text(
-                    "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome, "
-                    "rows_read, rows_in_warehouse, rows_at_provider, requests, points, reason) values (:repository_id, :repository, "
-                    ":entity, :run_id, :start, :end, :outcome, :rows, :in_warehouse, :total, :requests, :points, "
-                    ":reason) on conflict (repository, entity, run_id) do update set outcome = excluded.outcome, "
+                    "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, "
+                    "range_end, outcome, rows_read, rows_in_warehouse, rows_at_provider, requests, points, reason) "
+                    "values (:repository_id, :repository, :entity, :run_id, :start, :end, :outcome, :rows, "
+                    ":in_warehouse, :total, :requests, :points, :reason) "
+                    "on conflict (repository, entity, run_id) do update set outcome = excluded.outcome, "
                     "rows_read = excluded.rows_read, rows_in_warehouse = excluded.rows_in_warehouse, "
                     "rows_at_provider = excluded.rows_at_provider, requests = excluded.requests, "
                     "points = excluded.points, reason = excluded.reason, finished_at = now()"

@@ -35,7 +35,7 @@ async def collect_repositories(collector: Collector) -> Collected:
             if known is not None:
                 rows.append(_settings_row(known, entry.github, entry))
         else:
-            collector.write(found, collected)
+            collected.count(collector.write(found), found)
             collected.repositories += 1
             seen = next(record for record in found if isinstance(record, Repository))
             rows.append(_settings_row(seen.repository_id, seen.repository, entry))
