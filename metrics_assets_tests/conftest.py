@@ -80,6 +80,23 @@ def warehouse(new_database: Callable[[str], URL]) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
+@pytest.fixture
+def embedded_home() -> Iterator[Path]:
+    """A folder for an embedded server of the test's own; what still runs there is stopped.
+
+    Not pytest's: another test session shuts those to the user that the server runs as where tests run as root.
+    """
+    from metrics_assets.warehouse import embedded
+
+    home = Path(tempfile.mkdtemp(prefix="ma-"))
+    try:
+        yield home
+    finally:
+        for data in [path.parent for path in home.rglob("postgres") if path.is_dir()]:
+            embedded.stop(data)
+        shutil.rmtree(home, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of recorded answers and real histories; tests that need it are skipped where it is absent."""

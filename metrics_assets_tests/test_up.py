@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg2
 import pytest
 
 from metrics_assets_tests.command import environment, metrics
@@ -33,14 +34,14 @@ query Status($id: String!) {
 
 
 @pytest.mark.xdist_group("processes")
-def test_the_dagster_ui_comes_up_backfills_in_one_run_and_ends(tmp_path: Path) -> None:
+def test_the_dagster_ui_comes_up_backfills_in_one_run_and_ends(embedded_home: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-m", "metrics_assets.cli", "up", "--port", str(port)],
-        env=environment(tmp_path),
-        cwd=tmp_path,
+        env=environment(embedded_home),
+        cwd=embedded_home,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -74,28 +75,17 @@ def test_the_dagster_ui_comes_up_backfills_in_one_run_and_ends(tmp_path: Path) -
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{url}/server_info", timeout=5)
 
-    from metrics_assets.warehouse import embedded
-
-    embedded.stop(tmp_path / "metrics-home" / "demo")
-
 
 @pytest.mark.xdist_group("processes")
-def test_db_url_starts_the_embedded_server_and_leaves_it_up(tmp_path: Path) -> None:
-    import psycopg2
-
-    from metrics_assets.warehouse import embedded
-
-    (tmp_path / "metrics.yaml").write_text("repositories: [{github: acme/api}]")
-    result = metrics("db-url", home=tmp_path)
+def test_db_url_starts_the_embedded_server_and_leaves_it_up(embedded_home: Path) -> None:
+    (embedded_home / "metrics.yaml").write_text("repositories: [{github: acme/api}]")
+    result = metrics("db-url", home=embedded_home)
     assert result.returncode == 0, result.stderr
-    try:
-        connection = psycopg2.connect(result.stdout.strip())
-        with connection.cursor() as cursor:
-            cursor.execute("select count(*) from dora_summary")
-            assert cursor.fetchone() == (0,)
-        connection.close()
-    finally:
-        embedded.stop(tmp_path / "metrics-home")
+    connection = psycopg2.connect(result.stdout.strip())
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from dora_summary")
+        assert cursor.fetchone() == (0,)
+    connection.close()
 
 
 def _answers(url: str) -> bool:

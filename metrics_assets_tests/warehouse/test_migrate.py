@@ -1,0 +1,105 @@
+"""The schema comes up by itself, once, however many processes want it, and says when it cannot."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+
+from metrics_assets.errors import WarehouseError
+from metrics_assets.paths import SQL
+from metrics_assets.warehouse import embedded
+from metrics_assets.warehouse.engine import create_engine, ensure_database
+from metrics_assets.warehouse.migrate import migrate
+from metrics_assets_tests.command import url_text
+
+# Waits for the next second, so that the processes meet.
+_MIGRATE = """
+import sys, time
+from sqlalchemy.engine import make_url
+from metrics_assets.warehouse.engine import create_engine, ensure_database
+from metrics_assets.warehouse.migrate import migrate
+url = make_url(sys.argv[1])
+time.sleep(1 - time.time() % 1)
+ensure_database(url)
+print(len(migrate(create_engine(url))))
+"""
+
+
+@pytest.fixture
+def empty(postgres: URL) -> Iterator[URL]:
+    """The URL of a database that does not exist yet."""
+    yield postgres.set(database="not_there_yet")
+    with sa.create_engine(postgres, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(sa.text("drop database if exists not_there_yet with (force)"))
+
+
+def test_processes_that_migrate_at_the_same_time_do_it_once(empty: URL) -> None:
+    starting = [
+        subprocess.Popen([sys.executable, "-c", _MIGRATE, url_text(empty)], stdout=subprocess.PIPE) for _ in range(4)
+    ]
+    applied = [int(process.communicate(timeout=120)[0]) for process in starting]
+    assert [process.returncode for process in starting] == [0] * 4
+    assert sorted(applied)[:3] == [0, 0, 0]
+    assert max(applied) > 3
+    engine = create_engine(empty)
+    assert migrate(engine) == []
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select count(*) from dora_summary")).scalar() == 0
+    engine.dispose()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(empty: URL, tmp_path: Path) -> None:
+    sql = _copy(tmp_path)
+    (sql / "migrations" / "9999_wrong.sql").write_text("create table raw.half (id int); select nonsense;")
+    ensure_database(empty)
+    engine = create_engine(empty)
+    with pytest.raises(WarehouseError, match=r'sql/migrations/9999_wrong\.sql cannot be applied: column "nonsense"'):
+        migrate(engine, sql)
+    with engine.connect() as connection:
+        left = connection.execute(sa.text("select count(*) from pg_namespace where nspname in ('raw', 'metrics')"))
+        assert left.scalar() == 0
+    engine.dispose()
+
+
+def test_what_does_not_fit_is_said(warehouse: sa.Engine, tmp_path: Path) -> None:
+    changed = _copy(tmp_path / "changed")
+    first = sorted((changed / "migrations").glob("*.sql"))[0]
+    first.write_text(first.read_text() + "\n-- a word more\n")
+    with pytest.raises(WarehouseError, match="was changed after it had been applied; undo that and add a new file"):
+        migrate(warehouse, changed)
+
+    older = _copy(tmp_path / "older")
+    sorted((older / "migrations").glob("*.sql"))[-1].unlink()
+    with pytest.raises(WarehouseError, match=r"by a newer version of metrics_assets .* update this one"):
+        migrate(warehouse, older)
+
+    misnamed = _copy(tmp_path / "misnamed")
+    (misnamed / "migrations" / "more.sql").write_text("select 1")
+    with pytest.raises(WarehouseError, match=r"more\.sql must be named like 0007_what_it_does\.sql"):
+        migrate(warehouse, misnamed)
+
+
+def test_the_embedded_server_ends_when_nobody_uses_it(embedded_home: Path) -> None:
+    url = embedded.start(embedded_home)
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg2://"), poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select 1")).scalar() == 1
+    embedded.keep(embedded_home, idle_seconds=2)
+    with pytest.raises(sa.exc.OperationalError):
+        engine.connect()
+    # And it comes back with what it held.
+    assert embedded.start(embedded_home) == url
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("select 1")).scalar() == 1
+
+
+def _copy(folder: Path) -> Path:
+    shutil.copytree(SQL, folder / "sql")
+    return folder / "sql"
