@@ -42,6 +42,8 @@ def start(home: Path) -> str:
             try:
                 # cleanup_mode None: other processes may be using it when this one ends.
                 server = get_server(home / "postgres", cleanup_mode=None)
+                # The package remembers a server that this process had before, though somebody may have stopped it.
+                server.ensure_postgres_running()
                 break
             except subprocess.SubprocessError as error:
                 # A machine under load can take longer than the ten seconds that the package allows.
