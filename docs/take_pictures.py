@@ -46,7 +46,6 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1920, "height": 1000})
         asset_graph(page, url)
         one_asset(page, url)
-        automation(page, url)
         site(browser.new_page(viewport={"width": 1280, "height": 900}))
         browser.close()
 
@@ -100,20 +99,10 @@ def one_asset(page: Page, url: str) -> None:
     page.screenshot(path=PICTURES / "asset.png")
 
 
-def automation(page: Page, url: str) -> None:
-    """The schedule and the sensor."""
-    page.goto(f"{url}/automation", wait_until="domcontentloaded")
-    page.wait_for_selector("text=thresholds", timeout=60_000)
-    time.sleep(3)
-    page.screenshot(path=PICTURES / "automation.png")
-
-
 def site(page: Page) -> None:
     """The first page of the site, whole."""
     page.goto(SITE.resolve().as_uri())
     page.screenshot(path=PICTURES / "site.png", full_page=True)
-    page.emulate_media(color_scheme="dark")
-    page.screenshot(path=PICTURES / "site_dark.png", full_page=True)
 
 
 if __name__ == "__main__":
