@@ -7,13 +7,11 @@ the score's coverage; it never counts as zero points.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 VALUE_COLUMNS = ("subject", "date", "metric", "value", "n", "state")
@@ -98,11 +96,6 @@ class ScoreModel(BaseModel):
                 "each component needs a key of its own."
             )
         return self
-
-
-def load_model(path: Path) -> ScoreModel:
-    """Read a score's YAML file; a `pydantic.ValidationError` says which key is wrong and why."""
-    return ScoreModel.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
 def score(model: ScoreModel, values: pd.DataFrame) -> pd.DataFrame:

@@ -23,9 +23,14 @@ EVENT_TAG = "metrics/alert_event"
 def conditions_on(engine: sa.Engine, on: date) -> list[Condition]:
     """How every rule of the catalogue stands for every subject on a day."""
     rules = load_rules()
-    wanted = sorted({metric for rule in rules for metric in rule.metrics()})
-    values = read_metric_values(engine, wanted, on - timedelta(days=days_needed(rules) - 1), on + timedelta(days=1))
+    first = on - timedelta(days=days_needed(rules) - 1)
+    values = read_metric_values(engine, _metrics_read(), first, on + timedelta(days=1))
     return evaluate(rules, values, on)
+
+
+def _metrics_read() -> list[str]:
+    """The metrics that the rules read, each once."""
+    return sorted({metric for rule in load_rules() for metric in rule.metrics()})
 
 
 def check_thresholds(engine: sa.Engine, settings: Settings, on: date) -> int:
@@ -39,12 +44,10 @@ def check_thresholds(engine: sa.Engine, settings: Settings, on: date) -> int:
 
 def alert_assets(shared: Shared) -> list[dg.AssetsDefinition]:
     """The asset ops/notifications; runs of the job `alerts` materialize it when the sensor asks for it."""
-    rules = load_rules()
-    wanted = sorted({metric for rule in rules for metric in rule.metrics()})
 
     @dg.asset(
         key=key_of(NOTIFICATIONS),
-        deps=[key_of(f"metrics.{table}") for table in load_catalogue().tables(wanted)],
+        deps=[key_of(f"metrics.{table}") for table in load_catalogue().tables(_metrics_read())],
         description="Notifications of alerts that opened or ended, delivered to the channels of metrics.yaml. The "
         "sensor `thresholds` evaluates the rules and asks for a run per alert; what a channel does not take stays "
         "in the outbox and is tried again, later and later.",

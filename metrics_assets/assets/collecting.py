@@ -40,9 +40,7 @@ class Target:
     repository_id: int
     repository: str
     default_branch: str | None
-    created_at: datetime
     state: str
-    entities: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -161,14 +159,14 @@ class Collector:
         with self.engine.connect() as connection:
             found = connection.execute(
                 sa.text(
-                    "select repository_id, settings.repository, default_branch, created_at, state, entities "
+                    "select repository_id, settings.repository, default_branch, state "
                     "from ops.repository_settings as settings join raw.repositories using (repository_id) "
                     "where :entity = any (entities) and state not in ('gone', 'blocked') "
                     "and (:entity <> 'issues' or has_issues) order by settings.repository"
                 ),
                 {"entity": entity},
             )
-            return [Target(row[0], row[1], row[2], row[3], row[4], tuple(row[5])) for row in found.all()]
+            return [Target(*row) for row in found]
 
     def write(self, rows: list[Record]) -> Counter[str]:
         """Write records of any tables in one transaction; how many rows of each table that changed."""

@@ -1,23 +1,28 @@
 """The scores: every model of catalogue/scores, evaluated for every subject and day."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from pydantic import ValidationError
 
 from metrics_assets.assets.shared import EVALUATE, Shared, Warehouse, key_of, preview, table_metadata
 from metrics_assets.catalogue.metrics import load_catalogue
+from metrics_assets.catalogue.reading import read_yaml, wrong_entry
 from metrics_assets.partitions import days_of
 from metrics_assets.paths import CATALOGUE
 from metrics_assets.warehouse.frames import read_metric_values, replace_days
+
+if TYPE_CHECKING:
+    from metrics_assets.analysis.scoring import ScoreModel
 
 _MODELS = ("repository_health",)
 
 
 def score_assets(shared: Shared) -> list[dg.AssetsDefinition]:
     """The asset metrics/scores; it depends on the tables of its models' metrics."""
-    from metrics_assets.analysis.scoring import load_model, score
+    from metrics_assets.analysis.scoring import score
 
-    models = [load_model(CATALOGUE / "scores" / f"{name}.yaml") for name in _MODELS]
+    models = [_model(name) for name in _MODELS]
     wanted = sorted({component.metric for model in models for component in model.components})
 
     @dg.asset(
@@ -48,3 +53,14 @@ def score_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult(metadata={"dagster/partition_row_count": rows, "newest_day": newest})
 
     return [scores]
+
+
+def _model(name: str) -> "ScoreModel":
+    """A model of catalogue/scores; a wrong file is a `CatalogueError` that names file and key."""
+    from metrics_assets.analysis.scoring import ScoreModel
+
+    path = CATALOGUE / "scores" / f"{name}.yaml"
+    try:
+        return ScoreModel.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise wrong_entry(path, f"score {name}", error) from error

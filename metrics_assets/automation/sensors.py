@@ -45,7 +45,6 @@ def thresholds_sensor(settings: Settings) -> dg.SensorDefinition:
                 )
                 for event in due
             ],
-            cursor=f"{newest}:{due[-1].event_id}",
         )
 
     return thresholds
