@@ -104,7 +104,7 @@ async def _github(settings: Settings) -> list[Finding]:
             )
         wanted = [
             *((f"organization {login}", f"/orgs/{login}/repos") for login in settings.organizations),
-            *((f"repository {entry.github}", f"/repos/{entry.github}") for entry in settings.repositories),
+            *((f"repository {entry.name}", f"/repos/{entry.name}") for entry in settings.repositories),
         ]
         for name, path in wanted:
             try:

@@ -28,7 +28,24 @@ from pydantic import (
 
 from metrics_assets.errors import ConfigurationError
 
-Entity = Literal["pull_requests", "issues", "commits", "releases", "tags", "deployments", "stargazers", "forks"]
+Entity = Literal[
+    "pull_requests",
+    "review_comments",
+    "issues",
+    "discussions",
+    "milestones",
+    "commits",
+    "releases",
+    "tags",
+    "deployments",
+    "workflow_runs",
+    "stargazers",
+    "forks",
+    "contributors",
+    "security_advisories",
+    "dependabot_alerts",
+    "traffic",
+]
 Pack = Literal["engineering", "community", "product-metrics", "release-watch", "growth"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
 _DEFAULT_PACKS: tuple[Pack, ...] = ("engineering", "community")
@@ -36,6 +53,7 @@ DeploymentSource = Literal["auto", "deployments", "releases", "tags", "pushes", 
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _PACKAGE = re.compile(r"(pypi|npm|crates|go|gems|docker|brew):\S+")
+_GIT_URL = re.compile(r"(https?|ssh|git|file)://[^\s@]*[^\s@/]+/[^\s]+|git@[^\s:]+:[^\s]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -81,6 +99,22 @@ PackageName = Annotated[
     str, _matches(_PACKAGE, "write 'registry:name' with pypi, npm, crates, go, gems, docker or brew")
 ]
 OwnerName = Annotated[str, _matches(_NAME, "write the organization's login, for example acme-labs")]
+GitUrl = Annotated[
+    str,
+    _matches(
+        _GIT_URL,
+        "write an address that git can clone without a password in it, as https://host/acme/tool.git",
+        show=False,
+    ),
+]
+BaseUrl = Annotated[
+    str,
+    _matches(
+        re.compile(r"https?://[^/\s@]+(/[^\s?#]*[^\s?#/])?"),
+        "write a plain http(s) address without user, password or slash at the end",
+        show=False,
+    ),
+]
 VariableName = Annotated[
     str, _matches(_ENVIRONMENT_NAME, "write the name of an environment variable, not its content", show=False)
 ]
@@ -122,7 +156,12 @@ class Incidents(_Strict):
 
 
 class RepositorySettings(_Strict):
-    github: RepositoryName = Field(description="'owner/name' on GitHub.")
+    """A repository on GitHub, in git, or both: then commits and tags come from git, which has no quota."""
+
+    github: RepositoryName | None = Field(None, description="'owner/name' on GitHub.")
+    git: GitUrl | None = Field(
+        None, description="Where git can clone it. Alone, only what git knows is collected: no issues, no stars."
+    )
     team: str | None = Field(None, description="The team that owns the repository.")
     deployments: Deployments = Deployments()
     incidents: Incidents = Incidents()
@@ -134,17 +173,184 @@ class RepositorySettings(_Strict):
         description="What to collect; figures that need what is left out are unknown, never 0.",
     )
 
+    @property
+    def name(self) -> str:
+        """'owner/name': the one on GitHub, else the last two parts of the git address."""
+        if self.github is not None:
+            return self.github
+        parts = re.split(r"[/:]", (self.git or "").removesuffix("/").removesuffix(".git"))
+        return "/".join(parts[-2:])
+
+    @model_validator(mode="after")
+    def _is_somewhere(self) -> RepositorySettings:
+        if self.github is None and self.git is None:
+            raise ValueError("names neither github nor git; write github: owner/name, or git: with a clone address")
+        return self
+
+
+class GitHubApp(_Strict):
+    """A GitHub App's installation, whose tokens are made when they are needed and last an hour."""
+
+    id: int = Field(gt=0, description="The App's id.")
+    installation: int = Field(gt=0, description="The id of its installation.")
+    private_key_env: VariableName = Field(description="Environment variable that holds the App's private key (PEM).")
+
 
 class GitHubSource(_Strict):
     share_of_budget: float = Field(
-        0.8, gt=0, le=1, description="Share of the token's hourly budget that may be used; the rest is for others."
+        0.8, gt=0, le=1, description="Share of each token's hourly budget that may be used; the rest is for others."
+    )
+    budget_per_hour: int | Literal["light", "moderate", "heavy"] | None = Field(
+        None,
+        description="The most requests and GraphQL points to use in an hour, over all tokens: a number, or light "
+        "(500), moderate (3000), heavy (4500). Without it, the share of the budget alone counts.",
     )
     concurrency: int = Field(8, ge=1, le=50, description="Requests in flight at the same time.")
-    page_size: int = Field(50, ge=1, le=100, description="Rows asked for per page of nested lists.")
+    page_size: int = Field(50, ge=1, le=100, description="Rows asked for per page of nested lists, at the most.")
+    tokens_env: list[VariableName] = Field(
+        default_factory=lambda: ["GITHUB_TOKEN"], description="Environment variables that hold tokens; all are used."
+    )
+    app: GitHubApp | None = Field(None, description="Use a GitHub App's installation besides the tokens.")
+    refresh_days: int = Field(
+        7,
+        ge=1,
+        le=90,
+        description="What GitHub gives no sign of (contributors, advisories, alerts, downloads of assets, deleted "
+        "rows of partial histories) is asked for when it is this old.",
+    )
+
+    @field_validator("budget_per_hour")
+    @classmethod
+    def _is_a_budget(cls, value: int | str | None) -> int | str | None:
+        if isinstance(value, int) and not 10 <= value <= 100_000:
+            raise ValueError(
+                f"{value} is not between 10 and 100000; write the requests per hour, or light, moderate, heavy"
+            )
+        return value
+
+
+class Endpoint(_Strict):
+    """Where a source is; without base_url, at its public address."""
+
+    base_url: BaseUrl | None = None
+
+
+class PyPISource(Endpoint):
+    """The index: base_url, else the one that pip is configured to use. Downloads come from pypistats."""
+
+    pypistats_url: BaseUrl = "https://pypistats.org"
+
+
+class NpmSource(Endpoint):
+    """The registry: base_url. Without it, or without downloads_url, its figures are unknown."""
+
+    downloads_url: BaseUrl | None = None
+
+
+class GoSource(Endpoint):
+    """The module proxy: base_url. Who imports a module: pkg_url."""
+
+    base_url: BaseUrl | None = "https://proxy.golang.org"
+    pkg_url: BaseUrl = "https://pkg.go.dev"
+
+
+class CratesSource(Endpoint):
+    base_url: BaseUrl | None = "https://crates.io"
+
+
+class RubyGemsSource(Endpoint):
+    base_url: BaseUrl | None = "https://rubygems.org"
+
+
+class DockerSource(Endpoint):
+    base_url: BaseUrl | None = "https://hub.docker.com"
+
+
+class HomebrewSource(Endpoint):
+    base_url: BaseUrl | None = "https://formulae.brew.sh"
+
+
+class DepsDevSource(Endpoint):
+    base_url: BaseUrl | None = "https://api.deps.dev"
+
+
+class OsvSource(Endpoint):
+    base_url: BaseUrl | None = "https://api.osv.dev"
+
+
+class StackExchangeSource(Endpoint):
+    base_url: BaseUrl | None = "https://api.stackexchange.com"
+    key_env: VariableName | None = Field(
+        None, description="Environment variable of an API key; 300 calls a day without."
+    )
+
+
+class HackerNewsSource(Endpoint):
+    base_url: BaseUrl | None = "https://hn.algolia.com"
+
+
+class DiscordSource(Endpoint):
+    base_url: BaseUrl | None = "https://discord.com"
+
+
+class YouTubeSource(Endpoint):
+    base_url: BaseUrl | None = "https://www.googleapis.com"
+    key_env: VariableName = "YOUTUBE_API_KEY"
+
+
+class RedditSource(Endpoint):
+    base_url: BaseUrl | None = "https://oauth.reddit.com"
+    token_url: BaseUrl = "https://www.reddit.com/api/v1/access_token"
+    client_id_env: VariableName = "REDDIT_CLIENT_ID"
+    client_secret_env: VariableName = "REDDIT_CLIENT_SECRET"
+
+
+class XSource(Endpoint):
+    base_url: BaseUrl | None = "https://api.x.com"
+    token_env: VariableName = "X_BEARER_TOKEN"
 
 
 class Sources(_Strict):
+    """Where the sources are and how much may be asked of them."""
+
     github: GitHubSource = GitHubSource()
+    pypi: PyPISource = PyPISource()
+    npm: NpmSource = NpmSource()
+    crates: CratesSource = CratesSource()
+    go: GoSource = GoSource()
+    gems: RubyGemsSource = RubyGemsSource()
+    docker: DockerSource = DockerSource()
+    brew: HomebrewSource = HomebrewSource()
+    deps_dev: DepsDevSource = DepsDevSource()
+    osv: OsvSource = OsvSource()
+    stack_exchange: StackExchangeSource = StackExchangeSource()
+    hacker_news: HackerNewsSource = HackerNewsSource()
+    discord: DiscordSource = DiscordSource()
+    youtube: YouTubeSource = YouTubeSource()
+    reddit: RedditSource = RedditSource()
+    x: XSource = XSource()
+
+
+class Platforms(_Strict):
+    """Where people talk about the project. Reddit and X stay off until their credentials are in the environment."""
+
+    stack_exchange: list[str] = Field(
+        default_factory=list, description="Tags as 'site:tag', for example stackoverflow:httpx."
+    )
+    hacker_news: list[str] = Field(default_factory=list, description="Words to search stories and comments for.")
+    discourse: list[BaseUrl] = Field(default_factory=list, description="Addresses of Discourse forums.")
+    discord: list[str] = Field(default_factory=list, description="Invite codes of Discord servers.")
+    youtube: list[str] = Field(default_factory=list, description="Ids of YouTube channels.")
+    reddit: list[str] = Field(default_factory=list, description="Subreddits, or 'subreddit:words' to search in one.")
+    x: list[str] = Field(default_factory=list, description="Accounts, without the @.")
+
+    @field_validator("stack_exchange")
+    @classmethod
+    def _are_tags(cls, tags: list[str]) -> list[str]:
+        for tag in tags:
+            if not re.fullmatch(r"[a-z0-9.]+:[a-z0-9+#._-]+", tag):
+                raise ValueError(f"{_shown(tag)} is not understood; write 'site:tag', for example stackoverflow:httpx")
+        return tags
 
 
 class Channel(_Strict):
@@ -176,6 +382,7 @@ class Settings(_Strict):
         default_factory=list, description="Logins of accounts that are programs though GitHub calls them users."
     )
     sources: Sources = Sources()
+    platforms: Platforms = Platforms()
     channels: dict[str, Channel] = Field(default_factory=dict)
     privacy: Privacy = Privacy()
 
@@ -189,13 +396,13 @@ class Settings(_Strict):
             raise ValueError(f"end {self.end} is before start {self.start}; swap them or leave end out")
         seen: set[str] = set()
         for repository in self.repositories:
-            name = repository.github.lower()
+            name = repository.name.lower()
             if name in seen:
-                raise ValueError(f"repository {repository.github} is listed twice; keep one of the entries")
+                raise ValueError(f"repository {repository.name} is listed twice; keep one of the entries")
             seen.add(name)
             if repository.team is not None and self.teams and repository.team not in self.teams:
                 raise ValueError(
-                    f"repository {repository.github} belongs to team '{repository.team}', which teams does not "
+                    f"repository {repository.name} belongs to team '{repository.team}', which teams does not "
                     f"define; add it there or use one of: {', '.join(sorted(self.teams))}"
                 )
         return self

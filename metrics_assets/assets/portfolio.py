@@ -26,14 +26,14 @@ async def collect_repositories(collector: Collector) -> Collected:
     for entry in await _wanted(collector, github, collected):
         one = collector.github.accounted()
         try:
-            found = await collect.repository(one, entry.github)
+            found = await collect.repository(one, entry.name)
         except SourceError as error:
-            collected.missing[entry.github] = str(error)
-            collector.report(f"{entry.github}: {error}")
-            known = _mark(collector, entry.github, error)
-            collector.log("repositories", entry.github, "incomplete", one.spent, str(error), repository_id=known)
+            collected.missing[entry.name] = str(error)
+            collector.report(f"{entry.name}: {error}")
+            known = _mark(collector, entry.name, error)
+            collector.log("repositories", entry.name, "incomplete", one.spent, str(error), repository_id=known)
             if known is not None:
-                rows.append(_settings_row(known, entry.github, entry))
+                rows.append(_settings_row(known, entry.name, entry))
         else:
             collected.count(collector.write(found), found)
             collected.repositories += 1
@@ -41,10 +41,10 @@ async def collect_repositories(collector: Collector) -> Collected:
             rows.append(_settings_row(seen.repository_id, seen.repository, entry))
             collector.log(
                 "repositories",
-                entry.github,
+                entry.name,
                 "complete",
                 one.spent,
-                _remark(entry.github, seen),
+                _remark(entry.name, seen),
                 repository_id=seen.repository_id,
                 rows=1,
             )
@@ -61,7 +61,7 @@ async def _wanted(collector: Collector, github: GitHub, collected: Collected) ->
     """
     wanted = list(collector.settings.repositories)
     for login in collector.settings.organizations:
-        listed = {entry.github.lower() for entry in wanted}
+        listed = {entry.name.lower() for entry in wanted}
         try:
             names = await collect.organization(github, login)
         except SourceError as error:

@@ -1,7 +1,7 @@
 """One HTTP client for all sources: it spends a budget, paces itself, and tries again what may pass.
 
 It knows nothing of pull requests. It stays under the provider's limits by reading them from the answers'
-headers instead of running into them.
+headers instead of running into them; `governor` says how long to wait.
 """
 
 from __future__ import annotations
@@ -11,88 +11,120 @@ import json
 import logging
 import random
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import httpx
 
-from metrics_assets.sources.errors import BadAnswer, Blocked, Forbidden, NotFound, Unauthorized, Unavailable
+from metrics_assets.sources.errors import (
+    BadAnswer,
+    Blocked,
+    Empty,
+    Forbidden,
+    NotFound,
+    NotReady,
+    RateLimited,
+    TooHeavy,
+    Unauthorized,
+    Unavailable,
+)
+from metrics_assets.sources.governor import LONGEST_PAUSE_SECONDS, Allowance, Breaker, HourlyCap
 
 logger = logging.getLogger(__name__)
 
 TRIES = 6
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 60.0
-_LONGEST_PAUSE_SECONDS = 3600.0
 _TRANSIENT = (408, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True, slots=True)
+class Validator:
+    """What an answer was marked with, so that it need not be sent again while it stays the same."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """The headers of a conditional request."""
+        given = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in given.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A good answer: its JSON (None where the body is empty), its headers and where it came from in the end."""
+    """A good answer: its JSON (None where the body is empty), its headers and where it came from in the end.
+
+    Attributes:
+        text: the body, where text was asked for instead of JSON.
+        not_modified: the provider says that nothing changed since the validator that was sent; no content then.
+    """
 
     json: Any
     headers: httpx.Headers
     url: str
+    text: str = ""
+    not_modified: bool = False
 
-
-@dataclass(slots=True)
-class Budget:
-    """What the provider allows within the hour, by its own headers, less the share left to others."""
-
-    share: float
-    limit: int | None = None
-    remaining: int | None = None
-    reset_at: float = 0.0
-    in_flight: int = 0
-
-    def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over what an answer's headers say."""
-        try:
-            limit, remaining = int(headers["x-ratelimit-limit"]), int(headers["x-ratelimit-remaining"])
-            reset_at = float(headers["x-ratelimit-reset"])
-        except (KeyError, ValueError):
-            return
-        # Answers arrive out of order: a late one of the hour before says nothing about this hour, and within one
-        # hour the lowest figure is the newest.
-        if reset_at < self.reset_at - 60:
-            return
-        if self.remaining is None or reset_at > self.reset_at or remaining < self.remaining:
-            self.limit, self.remaining, self.reset_at = limit, remaining, reset_at
-
-    def wait_seconds(self, now: float) -> float:
-        """How long to wait before the next request: 0, or until the hour is over."""
-        if self.remaining is None or self.limit is None or now >= self.reset_at:
-            return 0.0
-        reserved = round(self.limit * (1 - self.share), 6)  # 100 * (1 - 0.8) is a little less than 20
-        # Requests on their way are spent already, though no answer has said so yet.
-        left = self.remaining - self.in_flight
-        return min(self.reset_at - now + 1, _LONGEST_PAUSE_SECONDS) if left <= reserved else 0.0
-
-
-@dataclass(slots=True)
-class PerMinute:
-    """At most `limit` requests in any 60 seconds (the provider's secondary limit)."""
-
-    limit: int
-    sent: deque[float] = field(default_factory=deque)
-
-    def wait_seconds(self, now: float) -> float:
-        while self.sent and now - self.sent[0] >= 60:
-            self.sent.popleft()
-        return 60 - (now - self.sent[0]) if len(self.sent) >= self.limit else 0.0
+    @property
+    def validator(self) -> Validator | None:
+        """What to send with the next request for the same; None where the provider marks nothing."""
+        etag, modified = self.headers.get("etag"), self.headers.get("last-modified")
+        return Validator(etag, modified) if etag or modified else None
 
 
 @dataclass(slots=True)
 class Spent:
-    """What was used, for ops.collection_log."""
+    """What was used, for ops.api_usage."""
 
-    requests: int = 0
-    points: int = 0
+    requests: float = 0
+    points: float = 0
+    not_modified: int = 0
+    retries: int = 0
+    waited_seconds: float = 0.0
+
+    def add(self, other: Spent, share: float = 1.0) -> None:
+        """Take over a share of what was used elsewhere."""
+        self.requests += other.requests * share
+        self.points += other.points * share
+        self.not_modified += other.not_modified
+        self.retries += other.retries
+        self.waited_seconds += other.waited_seconds * share
+
+
+class Credential(Protocol):
+    """Something that lets a request in."""
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages; never the secret itself."""
+
+    async def authorization(self) -> str:
+        """The value of the Authorization header; asked for before every request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token that does not change."""
+
+    name: str
+    secret: str = field(repr=False)
+
+    async def authorization(self) -> str:
+        return f"Bearer {self.secret}"
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """No credential at all: public APIs."""
+
+    name: str = "no token"
+
+    async def authorization(self) -> str:
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +133,17 @@ class _Setback:
 
     problem: str
     pause: float | None = None
+    error: type[Unavailable] = Unavailable
+
+
+@dataclass(slots=True)
+class _Key:
+    """A credential with its limits; `refused` once the provider does not accept it."""
+
+    credential: Credential
+    allowance: Allowance
+    paused_until: float = 0.0
+    refused: bool = False
 
 
 class ApiClient:
@@ -108,39 +151,49 @@ class ApiClient:
 
     Args:
         base_url: the API's address without a slash at the end.
-        headers: sent with every request; a token belongs here and nowhere else.
+        headers: sent with every request; secrets belong into `credentials`.
+        credentials: who asks; each has limits of its own, and the one with the most left is used.
         share: the share of the hourly budget that may be used.
         concurrency: requests in flight at the same time.
         per_minute: the most requests in 60 seconds, by resource.
+        busy_seconds: the most seconds of answering in 60 seconds, by resource.
+        cap: the most requests and points per hour, over all credentials.
         sleep, clock: replaceable for tests.
     """
 
     def __init__(
         self,
         base_url: str,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
         *,
+        credentials: Sequence[Credential] = (),
         share: float = 1.0,
         concurrency: int = 8,
         per_minute: Mapping[str, int] | None = None,
+        busy_seconds: Mapping[str, float] | None = None,
+        cap: HourlyCap | None = None,
         timeout_seconds: float = 30.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.base_url = base_url
         self._client = httpx.AsyncClient(
-            headers=dict(headers),
+            headers=dict(headers or {}),
             timeout=timeout_seconds,
             follow_redirects=True,
             limits=httpx.Limits(max_connections=concurrency),
         )
-        self._share = share
-        self._budgets: dict[str, Budget] = {}
-        self._paces = {name: PerMinute(limit) for name, limit in (per_minute or {}).items()}
+        self._keys = [
+            _Key(credential, Allowance(share, per_minute or {}, busy_seconds or {}))
+            for credential in credentials or (Nobody(),)
+        ]
+        self._cap = cap
         self._in_flight = asyncio.Semaphore(concurrency)
-        self._paused_until = 0.0
         self._sleep = sleep
         self._clock = clock
+        self._breaker = Breaker(clock)
+        # How far the provider's clock is ahead of ours: its limits are times of its own.
+        self.clock_offset = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -149,6 +202,10 @@ class ApiClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.aclose()
+
+    def now(self) -> float:
+        """Seconds since 1970 by the provider's clock, as far as its answers have told it."""
+        return self._clock() + self.clock_offset
 
     async def request(
         self,
@@ -160,6 +217,8 @@ class ApiClient:
         params: Mapping[str, str | int] | None = None,
         body: Any = None,
         accept: str | None = None,
+        text: bool = False,
+        known: Validator | None = None,
         retry_answer: Callable[[Any], str | None] = lambda answer: None,
         tries: int = TRIES,
     ) -> Answer:
@@ -168,49 +227,75 @@ class ApiClient:
         Args:
             path: below `base_url`, or a whole URL.
             resource: which budget the request is paid from.
+            text: the answer is text, not JSON.
+            known: what the last answer was marked with; the answer may then be `not_modified`.
             retry_answer: looks into a good answer's JSON and returns why it has to be asked again, or None.
 
         Raises:
-            Unauthorized, NotFound, Forbidden, Blocked, BadAnswer, Unavailable: see `sources.errors`.
+            Unauthorized, SourceError: see `sources.errors`.
         """
         url = self._url(path)
         what = f"{method} {url}"
-        request = self._client.build_request(
-            method, url, params=params, json=body, headers={"Accept": accept} if accept else None
-        )
+        headers = {**({"Accept": accept} if accept else {}), **(known.headers() if known else {})}
+        request = self._client.build_request(method, url, params=params, json=body, headers=headers)
         failures = pauses = 0
         while True:
+            if self._breaker.is_open():
+                raise Unavailable(
+                    f"{what}: not sent, because {self.base_url} has just failed several times; run it again later."
+                )
             spent.requests += 1
-            outcome = await self._attempt(request, resource, what, retry_answer)
+            outcome = await self._attempt(request, resource, what, spent, text, retry_answer)
             if isinstance(outcome, Answer):
+                self._breaker.succeeded()
                 return outcome
+            spent.retries += 1
             if outcome.pause is None:
                 failures += 1
                 logger.info("%s: %s, try %d of %d", what, outcome.problem, failures, tries)
             else:
                 pauses += 1
                 logger.warning("%s: %s; waiting %.0f s", what, outcome.problem, outcome.pause)
-                # Nothing else is sent meanwhile either: who goes on during a secondary limit may be shut out.
-                self._paused_until = max(self._paused_until, self._clock() + outcome.pause)
             if failures >= tries or pauses >= TRIES:
+                # A page that is too heavy says nothing about the provider's health.
+                if outcome.error is Unavailable:
+                    self._breaker.failed()
                 times = failures + pauses
-                raise Unavailable(f"{what}: {outcome.problem}, after {times} tries; run it again later.")
+                raise outcome.error(f"{what}: {outcome.problem}, after {times} tries; run it again later.")
             if outcome.pause is None:
                 await self._sleep(_delay(failures))
 
     async def _attempt(
-        self, request: httpx.Request, resource: str, what: str, retry_answer: Callable[[Any], str | None]
+        self,
+        request: httpx.Request,
+        resource: str,
+        what: str,
+        spent: Spent,
+        text: bool,
+        retry_answer: Callable[[Any], str | None],
     ) -> Answer | _Setback:
         try:
-            response = await self._send(request, resource, what)
+            key, response = await self._send(request, resource, what, spent)
         except httpx.RequestError as error:
             return _Setback(f"the connection failed ({type(error).__name__})")
-        pause = _pause_seconds(response, self._clock())
+        pause = _pause_seconds(response, self.now())
         if pause is not None:
-            return _Setback(f"the provider asks to wait ({response.status_code})", pause)
+            # Nothing else is sent with this credential meanwhile: who goes on during a limit may be shut out.
+            key.paused_until = max(key.paused_until, self.now() + pause)
+            return _Setback(f"the provider asks to wait ({response.status_code})", pause, RateLimited)
         if response.status_code in _TRANSIENT:
-            return _Setback(f"the provider answered {response.status_code}")
-        _raise_for_status(response, what)
+            heavy = TooHeavy if response.status_code in (502, 504) else Unavailable
+            return _Setback(f"the provider answered {response.status_code}", error=heavy)
+        if response.status_code == 202:
+            return _Setback("the provider is still computing the answer (202)", error=NotReady)
+        if response.status_code == 304:
+            spent.not_modified += 1
+            return Answer(None, response.headers, str(response.url), not_modified=True)
+        if response.status_code == 401 and self._refuse(key):
+            return _Setback(f"{key.credential.name} was refused (401); another one is used")
+        _raise_for_status(response, what, key.credential.name)
+        if text:
+            return Answer(None, response.headers, str(response.url), text=response.text)
         try:
             content = response.json() if response.content else None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -218,21 +303,50 @@ class ApiClient:
         again = retry_answer(content)
         if again is None:
             return Answer(content, response.headers, str(response.url))
-        return _Setback(again, _limited_seconds(response, self._clock()) if "rate limit" in again.lower() else None)
+        if "rate limit" in again.lower():
+            pause = _limited_seconds(response, self.now())
+            key.paused_until = max(key.paused_until, self.now() + pause)
+            return _Setback(again, pause, RateLimited)
+        return _Setback(again, error=TooHeavy)
 
-    async def _send(self, request: httpx.Request, resource: str, what: str) -> httpx.Response:
-        budget = self._budget(resource)
+    async def _send(
+        self, request: httpx.Request, resource: str, what: str, spent: Spent
+    ) -> tuple[_Key, httpx.Response]:
         # The allowance is asked for with a place in flight, so that what waits in the queue is judged by the
         # newest answer's budget.
         async with self._in_flight:
-            await self._wait_for_allowance(resource, what)
+            key = await self._wait_for_allowance(resource, what, spent)
+            authorization = await key.credential.authorization()
+            if authorization:
+                request.headers["Authorization"] = authorization
+            budget = key.allowance.budget(resource)
             budget.in_flight += 1
+            began = self._clock()
             try:
                 response = await self._client.send(request)
             finally:
                 budget.in_flight -= 1
+                ended = self._clock()
+                if resource in key.allowance.busy:
+                    key.allowance.busy[resource].add(self.now(), ended - began)
+            self._learn_clock(response)
             budget.learn(response.headers)
-        return response
+        return key, response
+
+    def _learn_clock(self, response: httpx.Response) -> None:
+        try:
+            theirs = parsedate_to_datetime(response.headers["date"]).timestamp()
+        except (KeyError, ValueError, TypeError):
+            return
+        # The header has whole seconds; less than two are no news.
+        offset = theirs - self._clock()
+        if abs(offset - self.clock_offset) >= 2:
+            self.clock_offset = offset
+
+    def _refuse(self, key: _Key) -> bool:
+        """Leave a credential out from now on; whether there is another one."""
+        key.refused = True
+        return any(not other.refused for other in self._keys)
 
     def _url(self, path: str) -> str:
         """The whole address; links in answers are followed only to the server that the token is for."""
@@ -249,25 +363,32 @@ class ApiClient:
             )
         return path
 
-    def _budget(self, resource: str) -> Budget:
-        return self._budgets.setdefault(resource, Budget(self._share))
-
-    async def _wait_for_allowance(self, resource: str, what: str) -> None:
+    async def _wait_for_allowance(self, resource: str, what: str, spent: Spent) -> _Key:
+        """The credential that may ask first, when it may."""
         while True:
-            now = self._clock()
-            pace = self._paces.get(resource)
-            wait = max(
-                self._budget(resource).wait_seconds(now),
-                pace.wait_seconds(now) if pace else 0.0,
-                self._paused_until - now,
-            )
+            now = self.now()
+            usable = [key for key in self._keys if not key.refused] or self._keys
+            waits = [
+                (max(key.allowance.wait_seconds(resource, now), key.paused_until - now, 0.0), key) for key in usable
+            ]
+            shortest = min(wait for wait, _ in waits)
+            wait = max(shortest, self._cap.wait_seconds(now) if self._cap else 0.0)
             if wait <= 0:
-                if pace:
-                    pace.sent.append(now)
-                return
+                key = max((key for wait, key in waits if wait <= 0), key=lambda key: key.allowance.left(resource))
+                if resource in key.allowance.paces:
+                    key.allowance.paces[resource].sent.append(now)
+                if self._cap:
+                    self._cap.add(now, 1)
+                return key
             if wait > 5:
                 logger.warning("%s: the allowance is used up; waiting %.0f s", what, wait)
+            spent.waited_seconds += wait
             await self._sleep(wait)
+
+    def charge(self, points: float) -> None:
+        """Count points beyond the request itself against the cap of metrics.yaml."""
+        if self._cap and points > 0:
+            self._cap.add(self.now(), points)
 
 
 def _delay(attempt: int) -> float:
@@ -299,7 +420,7 @@ def _limited_seconds(response: httpx.Response, now: float) -> float:
             asked = float(response.headers["x-ratelimit-reset"]) - now + 1
         except (KeyError, ValueError):
             asked = None
-    return 60.0 if asked is None else min(max(asked, 1.0), _LONGEST_PAUSE_SECONDS)
+    return 60.0 if asked is None else min(max(asked, 1.0), LONGEST_PAUSE_SECONDS)
 
 
 def _retry_after(response: httpx.Response, now: float) -> float | None:
@@ -311,17 +432,21 @@ def _retry_after(response: httpx.Response, now: float) -> float | None:
         return None
 
 
-def _raise_for_status(response: httpx.Response, what: str) -> None:
+def _raise_for_status(response: httpx.Response, what: str, credential: str) -> None:
     status = response.status_code
     if status < 400:
         return
     said = _message(response)
     if status == 401:
-        raise Unauthorized(f"{what}: the token was refused ({said}); create a new one and export GITHUB_TOKEN.")
+        raise Unauthorized(
+            f"{what}: {credential} was refused ({said}); create a new token and put it into the environment."
+        )
     if status in (404, 410):
         raise NotFound(f"{what}: {status} {said}; check the name and that the token may see it.")
     if status == 403:
         raise Forbidden(f"{what}: 403 {said}; give the token the permission for this.")
+    if status == 409:
+        raise Empty(f"{what}: 409 {said}; there is nothing in it yet.")
     if status == 451:
         raise Blocked(f"{what}: 451 {said}; the provider has blocked access.")
     raise BadAnswer(f"{what}: {status} {said}; run it again, and report it as a defect if it stays so.")

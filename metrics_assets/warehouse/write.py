@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import hmac
 import io
+import json
 import typing
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -68,7 +69,7 @@ def upsert(connection: sa.Connection, records: Sequence[Record], people: PersonK
         cursor.execute(f"truncate {staging}")
         cursor.copy_expert(f"copy {staging} ({', '.join(names)}) from stdin (format csv)", _csv(unique.values()))
         rest = [name for name in names if name not in keys]
-        changed = _assignments(record_type.TABLE, rest)
+        changed = _assignments(record_type.TABLE, rest, _marks_deletions(cursor, record_type.TABLE))
         cursor.execute(
             f"insert into {record_type.TABLE} as kept ({', '.join(names)}) "
             f"select {', '.join(names)} from {staging} "
@@ -79,19 +80,48 @@ def upsert(connection: sa.Connection, records: Sequence[Record], people: PersonK
         cursor.close()
 
 
-def _assignments(table: str, columns: list[str]) -> str:
-    if not columns:
-        return "nothing"
+# Columns that a newer row does not simply replace. {0} is the column.
+_MERGED = {
     # A commit that was once seen on the default branch stays on it, also when it is met again from a tag.
-    new = {
-        name: "kept.on_default_branch or excluded.on_default_branch"
-        if (table, name) == ("raw.commits", "on_default_branch")
-        else f"excluded.{name}"
-        for name in columns
-    }
+    ("raw.commits", "on_default_branch"): "kept.{0} or excluded.{0}",
+    # Not every source of commits knows their sizes or their pull request.
+    ("raw.commits", "additions"): "coalesce(excluded.{0}, kept.{0})",
+    ("raw.commits", "deletions"): "coalesce(excluded.{0}, kept.{0})",
+    ("raw.commits", "pull_request_number"): "coalesce(excluded.{0}, kept.{0})",
+    # The provider's window of 14 days cuts its first day off: the largest figure seen is the day's.
+    ("raw.traffic", "views"): "greatest(kept.{0}, excluded.{0})",
+    ("raw.traffic", "unique_visitors"): "greatest(kept.{0}, excluded.{0})",
+    ("raw.traffic", "clones"): "greatest(kept.{0}, excluded.{0})",
+    ("raw.traffic", "unique_cloners"): "greatest(kept.{0}, excluded.{0})",
+    # When it was noticed first; null again once it is no longer so.
+    ("raw.package_releases", "yanked_noticed_at"): "case when excluded.is_yanked then coalesce(kept.{0}, excluded.{0}) end",
+}
+
+
+def _assignments(table: str, columns: list[str], marks_deletions: bool) -> str:
+    if not columns and not marks_deletions:
+        return "nothing"
+    new = {name: _MERGED.get((table, name), "excluded.{0}").format(name) for name in columns}
+    if marks_deletions:
+        new["deleted_at"] = "null"  # it is there (again)
     sets = ", ".join(f"{name} = {value}" for name, value in new.items())
-    old = ", ".join(f"kept.{name}" for name in columns)
-    return f"update set {sets} where ({old}) is distinct from ({', '.join(new.values())})"
+    differ = " or ".join(f"kept.{name} is distinct from ({value})" for name, value in new.items())
+    return f"update set {sets} where {differ}"
+
+
+_deletions_marked: dict[str, bool] = {}
+
+
+def _marks_deletions(cursor: Any, table: str) -> bool:
+    """Whether the table has a column deleted_at; looked up once, as migrations come before rows."""
+    if table not in _deletions_marked:
+        cursor.execute(
+            "select exists (select 1 from pg_attribute where attrelid = %s::regclass and attname = 'deleted_at' "
+            "and not attisdropped)",
+            (table,),
+        )
+        _deletions_marked[table] = bool(cursor.fetchone()[0])
+    return _deletions_marked[table]
 
 
 @cache
@@ -124,6 +154,8 @@ def _cell(record: Record, how: str, people: PersonKeys) -> Any:
 
 def _text(value: Any) -> Any:
     """A value without what PostgreSQL cannot store: NUL, and halves of characters that JSON lets pass."""
+    if isinstance(value, dict):
+        return json.dumps({_text(name): _text(item) for name, item in value.items()}, ensure_ascii=False)
     if isinstance(value, list):
         items = (str(_text(item)).replace("\\", "\\\\").replace('"', '\\"') for item in value)
         return "{" + ",".join(f'"{item}"' for item in items) + "}"

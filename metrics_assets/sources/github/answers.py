@@ -74,6 +74,9 @@ class Label(_Model):
 
 
 Labels = Annotated[list[Label], BeforeValidator(_nodes)]
+MilestoneNumber = Annotated[
+    int | None, BeforeValidator(lambda value: value["number"] if isinstance(value, dict) else value)
+]
 
 
 class License(_Model):
@@ -107,6 +110,7 @@ class Repository(_Model):
         return records.Repository(
             repository_id=self.id,
             repository=self.full_name,
+            provider="github",
             state=state,
             default_branch=self.default_branch,
             description=self.description,
@@ -213,6 +217,7 @@ class PullRequest(_Model):
     )
     base_branch: str | None = Field(None, validation_alias=AliasChoices("base_branch", AliasPath("base", "ref")))
     labels: Labels = Field(default_factory=list)
+    milestone: MilestoneNumber = None
     additions: int | None = None
     deletions: int | None = None
     changed_files: int | None = None
@@ -242,6 +247,7 @@ class PullRequest(_Model):
             merge_sha=self.merge_sha if self.merged_at else None,
             base_branch=self.base_branch,
             labels=[label.name for label in self.labels],
+            milestone=self.milestone,
             additions=self.additions,
             deletions=self.deletions,
             changed_files=self.changed_files,
@@ -262,6 +268,7 @@ class Issue(_Model):
     updated_at: datetime
     closed_at: datetime | None = None
     labels: Labels = Field(default_factory=list)
+    milestone: MilestoneNumber = None
     comments: Annotated[
         int, BeforeValidator(lambda value: value["totalCount"] if isinstance(value, dict) else value)
     ] = 0
@@ -280,6 +287,7 @@ class Issue(_Model):
             updated_at=self.updated_at,
             closed_at=self.closed_at,
             labels=[label.name for label in self.labels],
+            milestone=self.milestone,
             comments=self.comments,
             mentions=mentions(f"{self.title or ''}\n{self.body or ''}"),
         )
@@ -312,6 +320,8 @@ class Commit(_Model):
     sha: str
     parents: list[ParentCommit] = Field(default_factory=list)
     commit: CommitDetails
+    additions: int | None = None
+    deletions: int | None = None
     # An empty object stands for an account that GitHub cannot name.
     author: Annotated[User | None, BeforeValidator(lambda value: value or None)] = None
 
@@ -328,6 +338,8 @@ class Commit(_Model):
             committed_at=self.commit.committer.date,
             pull_request_number=int(number.group(1)) if number else None,
             reverts_sha=reverts.group(1) if reverts else None,
+            additions=self.additions,
+            deletions=self.deletions,
             on_default_branch=on_default_branch,
         )
 

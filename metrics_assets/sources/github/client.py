@@ -6,15 +6,13 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
+from metrics_assets.sources.asking import parse
 from metrics_assets.sources.errors import BadAnswer, Forbidden, NotFound, Unavailable
 from metrics_assets.sources.github.answers import PageInfo
 from metrics_assets.sources.http import TRIES, Answer, ApiClient, Spent
@@ -26,10 +24,6 @@ _SMALLEST_PAGE = 5
 _GOOD_PAGES_BEFORE_GROWING = 4
 # What GitHub says when a query took more than its ten seconds.
 _TOO_HEAVY = ("something went wrong", "timeout", "resource limits", "resource_limits_exceeded")
-
-_PEOPLE = {"actor", "author", "committer", "creator", "email", "login", "merged_by", "owner", "user"}
-
-Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,33 +147,6 @@ class GitHub:
                 size = min(self.page_size, size * 2)
 
 
-def parse(model: type[Model], content: Any, where: str) -> Model:
-    """An answer as its model.
-
-    Raises:
-        BadAnswer: it does not fit; the text names the place, the field and what stands there.
-    """
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        given = first.get("input")
-        # Errors go into logs and tables, where people have no names.
-        private = not first["loc"] or isinstance(given, dict | list) or not _PEOPLE.isdisjoint(first["loc"])
-        shown = f"a {type(given).__name__}" if private else f"{given!r:.80}"
-        what = f"{where}: {model.__name__} {_identity(content)}"
-        raise BadAnswer(f"{what}: {place} is {shown} ({first['msg']}).") from None
-
-
-def answered_at(answer: Answer) -> datetime:
-    """The provider's own clock; ours may be off."""
-    try:
-        return parsedate_to_datetime(answer.headers["date"]).astimezone(UTC)
-    except (KeyError, ValueError):
-        return datetime.now(UTC)
-
-
 @cache
 def document(name: str) -> str:
     """The text of a query, with the fragments that it uses."""
@@ -222,12 +189,6 @@ def _raise_graphql(errors: Any, name: str, variables: dict[str, Any]) -> None:
 
 def _about(variables: dict[str, Any]) -> str:
     return f"{variables['owner']}/{variables['name']}" if "owner" in variables else str(variables.get("id", ""))
-
-
-def _identity(content: Any) -> str:
-    if not isinstance(content, dict):
-        return f"(a {type(content).__name__})"
-    return str(content.get("number") or content.get("id") or content.get("node_id") or content.get("name") or "")
 
 
 def _as_list(answer: Answer) -> list[Any]:

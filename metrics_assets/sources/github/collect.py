@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from metrics_assets.sources import records
-from metrics_assets.sources.errors import BadAnswer, NotFound
+from metrics_assets.sources.errors import BadAnswer, Empty, NotFound
 from metrics_assets.sources.github import answers
-from metrics_assets.sources.github.client import GitHub, Page, answered_at, parse
+from metrics_assets.sources.asking import answered_at, parse
+from metrics_assets.sources.github.client import GitHub, Page
 
 # A deployment's status may come days after the deployment itself, which is what the list is sorted by.
 STATUSES_MAY_COME_WITHIN = timedelta(days=7)
@@ -58,10 +59,8 @@ async def repository(github: GitHub, name: str) -> list[records.Record]:
 async def _is_empty(github: GitHub, name: str) -> bool:
     try:
         await github.get(f"/repos/{name}/commits", {"per_page": 1})
-    except BadAnswer as error:
-        if " 409 " in str(error):
-            return True
-        raise
+    except Empty:
+        return True
     return False
 
 
