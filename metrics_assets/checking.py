@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from metrics_assets import settings as configuration
 from metrics_assets.errors import MetricsError
 from metrics_assets.settings import Settings
-from metrics_assets.sources.http import ApiClient, Spent
+from metrics_assets.sources.http import ApiClient, Credential, Spent
 from metrics_assets.warehouse.engine import database_exists, database_url
 
 # What a classic token needs for everything that is collected; fine-grained ones do not say what they may.
 _SCOPES = ("repo", "public_repo")
+_CLOCKS_MAY_DIFFER_SECONDS = 300
+_HEADERS = {"User-Agent": "metrics_assets"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,7 @@ def check_everything() -> list[Finding]:
 
 def _not_yet(settings: Settings) -> list[Finding]:
     """What metrics.yaml may ask for that this version reads and does not do."""
-    packages = sum(len(repository.packages) for repository in settings.repositories)
     said = [
-        (packages > 0, f"packages: {packages} are listed; this version does not collect from registries yet"),
         (
             "packs" in settings.model_fields_set,
             "packs: this version has every metric, score and rule switched on, whatever the packs",
@@ -82,45 +82,83 @@ def _database() -> Finding:
 
 
 async def _github(settings: Settings) -> list[Finding]:
+    if not settings.organizations and not any(entry.github for entry in settings.repositories):
+        return []
+    from metrics_assets.assets.shared import github_credentials
+
     try:
-        url, token = configuration.github_api_url(), configuration.github_token()
+        url, credentials = configuration.github_api_url(), github_credentials(settings)
     except MetricsError as error:
         return [Finding(False, str(error))]
     findings = []
-    spent = Spent()
-    headers = {"Authorization": f"Bearer {token}", "User-Agent": "metrics_assets"}
-    async with ApiClient(url, headers) as client:
-        try:
-            answer = await client.request("GET", "/rate_limit", resource="core", spent=spent, tries=2)
-        except MetricsError as error:
-            return [Finding(False, str(error))]
-        findings.append(_budget(url, answer.json))
-        scopes = answer.headers.get("x-oauth-scopes")
-        if scopes is not None and not set(_SCOPES) & {scope.strip() for scope in scopes.split(",")}:
-            findings.append(
-                Finding(
-                    False, f"GITHUB_TOKEN has the scopes '{scopes}'; give it public_repo, or repo for private ones."
-                )
-            )
+    for credential in credentials:
+        findings += await _credential(url, credential)
+    if not all(finding.good for finding in findings):
+        return findings
+    async with ApiClient(url, _HEADERS, credentials=credentials) as client:
         wanted = [
             *((f"organization {login}", f"/orgs/{login}/repos") for login in settings.organizations),
-            *((f"repository {entry.name}", f"/repos/{entry.name}") for entry in settings.repositories),
+            *(
+                (f"repository {entry.github}", f"/repos/{entry.github}")
+                for entry in settings.repositories
+                if entry.github
+            ),
         ]
         for name, path in wanted:
             try:
-                await client.request("GET", path, resource="core", spent=spent, params={"per_page": 1}, tries=2)
-                findings.append(Finding(True, name))
+                answer = await client.request(
+                    "GET", path, resource="core", spent=Spent(), params={"per_page": 1}, tries=2
+                )
+                findings.append(Finding(True, f"{name}{_permission(answer.json)}"))
             except MetricsError as error:
                 findings.append(Finding(False, f"{name}: {error}"))
     return findings
 
 
-def _budget(url: str, limits: object) -> Finding:
+async def _credential(url: str, credential: Credential) -> list[Finding]:
+    """What a token is good for, and how far its clock and ours agree."""
+    async with ApiClient(url, _HEADERS, credentials=[credential]) as client:
+        try:
+            answer = await client.request("GET", "/rate_limit", resource="core", spent=Spent(), tries=2)
+        except MetricsError as error:
+            return [Finding(False, str(error))]
+        findings = [_budget(url, credential.name, answer.json)]
+        scopes = answer.headers.get("x-oauth-scopes")
+        if scopes is not None and not set(_SCOPES) & {scope.strip() for scope in scopes.split(",")}:
+            findings.append(
+                Finding(
+                    False,
+                    f"{credential.name} has the scopes '{scopes}'; give it public_repo, or repo for private ones.",
+                )
+            )
+        if abs(client.clock_offset) > _CLOCKS_MAY_DIFFER_SECONDS:
+            minutes = round(client.clock_offset / 60)
+            findings.append(
+                Finding(
+                    False,
+                    f"this machine's clock is {abs(minutes)} minutes {'behind' if minutes > 0 else 'ahead of'} the "
+                    "provider's; set it, or days are collected before they are over",
+                )
+            )
+    return findings
+
+
+def _permission(content: object) -> str:
+    """What the token may not see of a repository, as the end of a sentence."""
+    permissions = content.get("permissions") if isinstance(content, dict) else None
+    if not isinstance(permissions, dict):
+        return ""
+    if not permissions.get("push"):
+        return " (the token may not push: traffic and Dependabot alerts stay unknown)"
+    return "" if permissions.get("admin") else " (the token is no administrator: Dependabot alerts stay unknown)"
+
+
+def _budget(url: str, name: str, limits: object) -> Finding:
     try:
         resources = limits["resources"]  # type: ignore[index]
         left = {name: resources[name]["remaining"] for name in ("core", "graphql")}
     except (KeyError, TypeError):
-        return Finding(True, f"GitHub at {url} answers")
+        return Finding(True, f"GitHub at {url} answers {name}")
     return Finding(
-        True, f"GitHub at {url}: {left['core']} requests and {left['graphql']} GraphQL points left this hour"
+        True, f"GitHub at {url}, {name}: {left['core']} requests and {left['graphql']} GraphQL points left this hour"
     )

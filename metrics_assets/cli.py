@@ -41,7 +41,7 @@ def commands() -> None:
 def run(first: datetime | None, last: datetime | None, select: str | None) -> None:
     """Run the main job on metrics.yaml, then check the thresholds and deliver alerts."""
     settings = configuration.load()
-    configuration.github_token()
+    configuration.github_tokens(settings)
     configuration.github_api_url()
     _check_channels(settings)
     _run(settings, first.date() if first else None, last.date() if last else None, select)

@@ -25,6 +25,10 @@ class Days:
     def start_time(self) -> datetime:
         return datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC)
 
+    @property
+    def end_time(self) -> datetime:
+        return datetime(self.end.year, self.end.month, self.end.day, tzinfo=UTC)
+
 
 def daily(settings: Settings) -> dg.DailyPartitionsDefinition:
     """One partition per UTC day from the settings' start to their end, or to yesterday."""

@@ -434,19 +434,35 @@ def github_api_url() -> str:
     return url
 
 
-def github_token() -> str:
-    """The token of GITHUB_TOKEN.
+def github_tokens(settings: Settings) -> dict[str, str]:
+    """The tokens of sources.github.tokens_env, by the variable that holds each.
+
+    Raises:
+        ConfigurationError: none is set though metrics.yaml names something on GitHub, and there is no App either.
+    """
+    source = settings.sources.github
+    found = {name: (os.environ.get(name) or "").strip() for name in source.tokens_env}
+    tokens = {name: secret for name, secret in found.items() if secret}
+    wants_github = settings.organizations or any(entry.github for entry in settings.repositories)
+    if not tokens and source.app is None and wants_github:
+        names = " and ".join(source.tokens_env) or "GITHUB_TOKEN"
+        raise ConfigurationError(
+            f"{names} is not set; create a token that may read the repositories of metrics.yaml and export it "
+            "in the environment (never in metrics.yaml)."
+        )
+    return tokens
+
+
+def secret(name: str, purpose: str) -> str:
+    """The content of an environment variable.
 
     Raises:
         ConfigurationError: it is not set.
     """
-    token = (os.environ.get("GITHUB_TOKEN") or "").strip()
-    if not token:
-        raise ConfigurationError(
-            "GITHUB_TOKEN is not set; create a token that may read the repositories of metrics.yaml and export it "
-            "in the environment (never in metrics.yaml)."
-        )
-    return token
+    value = (os.environ.get(name) or "").strip()
+    if not value:
+        raise ConfigurationError(f"{name} is not set; it must hold {purpose}.")
+    return value
 
 
 def load(path: Path | None = None) -> Settings:

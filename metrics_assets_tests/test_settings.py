@@ -295,11 +295,12 @@ def test_an_address_that_is_none_is_refused_and_not_repeated(url: str, monkeypat
 
 
 def test_a_token_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.model_validate({"repositories": [{"github": "acme/api"}]})
     monkeypatch.setenv("GITHUB_TOKEN", "  ")
     with pytest.raises(ConfigurationError, match="GITHUB_TOKEN is not set; create a token"):
-        configuration.github_token()
+        configuration.github_tokens(settings)
     monkeypatch.setenv("GITHUB_TOKEN", " abc\n")
-    assert configuration.github_token() == "abc"
+    assert configuration.github_tokens(settings) == {"GITHUB_TOKEN": "abc"}
 
 
 def test_where_the_file_and_the_home_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

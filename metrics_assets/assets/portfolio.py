@@ -1,7 +1,9 @@
-"""Which repositories there are: metrics.yaml and its organizations, looked up at the provider."""
+"""Which repositories there are: metrics.yaml and its organizations, and one look at all of them."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,67 +11,173 @@ import sqlalchemy as sa
 from metrics_assets.assets.collecting import Collected, Collector
 from metrics_assets.settings import RepositorySettings
 from metrics_assets.sources.errors import Blocked, NotFound, SourceError
-from metrics_assets.sources.github import collect
-from metrics_assets.sources.github.client import GitHub
-from metrics_assets.sources.records import Repository
+from metrics_assets.sources.github.probe import Probed, organization, probe, why_not
+from metrics_assets.sources.records import Record, Repository
+from metrics_assets.warehouse.collection import Entry, Usage
+
+_ENTITY = "repositories"
+# Repositories whose probes are written in one transaction.
+_WRITTEN_TOGETHER = 200
 
 
 async def collect_repositories(collector: Collector) -> Collected:
-    """Collect every repository of metrics.yaml with its counters, and take over what metrics.yaml says of it.
+    """Look at every repository of metrics.yaml, and take over what metrics.yaml says of it.
 
     A repository that is gone or blocked keeps its history and is marked; one that metrics.yaml no longer names
     leaves the figures.
     """
     collected = Collected()
-    github = collector.github.accounted()
-    rows: list[dict[str, Any]] = []
-    for entry in await _wanted(collector, github, collected):
-        one = collector.github.accounted()
-        try:
-            found = await collect.repository(one, entry.name)
-        except SourceError as error:
-            collected.missing[entry.name] = str(error)
-            collector.report(f"{entry.name}: {error}")
-            known = _mark(collector, entry.name, error)
-            collector.log("repositories", entry.name, "incomplete", one.spent, str(error), repository_id=known)
-            if known is not None:
-                rows.append(_settings_row(known, entry.name, entry))
-        else:
-            collected.count(collector.write(found), found)
-            collected.repositories += 1
-            seen = next(record for record in found if isinstance(record, Repository))
-            rows.append(_settings_row(seen.repository_id, seen.repository, entry))
-            collector.log(
-                "repositories",
-                entry.name,
-                "complete",
-                one.spent,
-                _remark(entry.name, seen),
-                repository_id=seen.repository_id,
-                rows=1,
-            )
-        collected.requests += one.spent.requests
+    wanted = await _wanted(collector, collected)
+    on_github = [entry for entry in wanted if entry.github]
+    rows = [row for entry in wanted if not entry.github for row in _only_in_git(collector, entry, collected)]
+    rows += await _probe(collector, on_github, collected)
     _replace_settings(collector, rows)
-    collected.requests += github.spent.requests
     return collected
 
 
-async def _wanted(collector: Collector, github: GitHub, collected: Collected) -> list[RepositorySettings]:
+async def probe_again(collector: Collector) -> None:
+    """Look at the repositories that are known, where this run has not done it: nothing else is changed."""
+    with collector.engine.connect() as connection:
+        names = connection.execute(
+            sa.text(
+                "select settings.repository from ops.repository_settings as settings "
+                "join raw.repositories using (repository_id) where provider = 'github' order by 1"
+            )
+        )
+        entries = [RepositorySettings(github=name) for name in names.scalars()]
+    await _probe(collector, entries, Collected())
+
+
+async def _probe(
+    collector: Collector, entries: Sequence[RepositorySettings], collected: Collected
+) -> list[dict[str, Any]]:
+    """Write what the probe shows of repositories; their rows of ops.repository_settings."""
+    github = collector.github.accounted()
+    rows: list[dict[str, Any]] = []
+    seen: list[Probed] = []
+    position = 0
+    async for probed in probe(github, [str(entry.github) for entry in entries]):
+        entry = entries[position]
+        position += 1
+        if probed.found is None:
+            rows += await _not_found(collector, entry, probed, collected)
+        else:
+            seen.append(probed)
+            rows.append(_settings_row(probed.found.id, probed.found.full_name, entry))
+            collected.repositories += 1
+        if len(seen) >= _WRITTEN_TOGETHER:
+            _write(collector, seen, collected)
+            seen = []
+    _write(collector, seen, collected)
+    collected.requests += github.graphql.requests
+    collected.points += github.graphql.points
+    return rows
+
+
+def _write(collector: Collector, seen: Sequence[Probed], collected: Collected) -> None:
+    records: list[Record] = []
+    probes, entries, usages = [], [], []
+    for probed in seen:
+        found = probed.found
+        if found is None:
+            continue
+        repository, counters = found.record(), found.counters(probed.observed_at)
+        records += [repository, *([counters] if counters else [])]
+        probes.append(
+            {
+                "repository": found.id,
+                "run": collector.book.run_id,
+                "at": probed.observed_at,
+                "permission": found.permission,
+                "marks": json.dumps(found.marks()),
+                "totals": json.dumps(found.totals()),
+            }
+        )
+        entries.append(
+            Entry(
+                _ENTITY,
+                probed.name,
+                "complete",
+                found.id,
+                rows_read=1,
+                requests=probed.requests,
+                points=probed.points,
+                reason=_remark(probed.name, repository),
+            )
+        )
+        usages.append(Usage("github", _ENTITY, probed.name, "graphql", probed.requests, probed.points))
+    collected.count(collector.write(records), records)
+    if probes:
+        with collector.engine.begin() as connection:
+            connection.execute(
+                sa.text(
+                    "insert into ops.probes (repository_id, run_id, observed_at, permission, marks, totals) "
+                    "values (:repository, :run, :at, :permission, cast(:marks as jsonb), cast(:totals as jsonb)) "
+                    "on conflict (repository_id) do update set run_id = excluded.run_id, "
+                    "observed_at = excluded.observed_at, permission = excluded.permission, marks = excluded.marks, "
+                    "totals = excluded.totals"
+                ),
+                probes,
+            )
+    collector.book.log(entries)
+    collector.book.use(usages)
+
+
+async def _not_found(
+    collector: Collector, entry: RepositorySettings, probed: Probed, collected: Collected
+) -> list[dict[str, Any]]:
+    """Report a repository that could not be seen; its row of settings, if it was ever collected."""
+    error = probed.error or SourceError(f"{entry.name}: nothing is known of it.")
+    if isinstance(error, NotFound):
+        github = collector.github.accounted()
+        error = await why_not(github, entry.name, error)
+        collected.requests += github.rest.requests
+        collector.book.use([Usage("github", _ENTITY, entry.name, "core", github.rest.requests)])
+    collected.missing[_ENTITY][entry.name] = str(error)
+    collector.report(f"{entry.name}: {error}")
+    known = _mark(collector, entry.name, error)
+    collector.book.log(
+        [
+            Entry(
+                _ENTITY,
+                entry.name,
+                "incomplete",
+                known,
+                requests=probed.requests,
+                points=probed.points,
+                reason=str(error),
+                error_class=type(error).__name__,
+            )
+        ]
+    )
+    collector.book.use([Usage("github", _ENTITY, entry.name, "graphql", probed.requests, probed.points)])
+    return [_settings_row(known, entry.name, entry)] if known is not None else []
+
+
+def _only_in_git(collector: Collector, entry: RepositorySettings, collected: Collected) -> list[dict[str, Any]]:
+    raise NotImplementedError
+
+
+async def _wanted(collector: Collector, collected: Collected) -> list[RepositorySettings]:
     """The repositories that metrics.yaml lists, and the others of its organizations.
 
     Of an organization that cannot be listed, those that are known stay.
     """
     wanted = list(collector.settings.repositories)
     for login in collector.settings.organizations:
+        github = collector.github.accounted()
         listed = {entry.name.lower() for entry in wanted}
         try:
-            names = await collect.organization(github, login)
+            names = await organization(github, login)
         except SourceError as error:
-            collected.missing[login] = str(error)
+            collected.missing[_ENTITY][login] = str(error)
             collector.report(f"organization {login}: {error}")
-            collector.log("repositories", login, "incomplete", github.spent, str(error), repository_id=None)
+            entry = Entry(_ENTITY, login, "incomplete", reason=str(error), error_class=type(error).__name__)
+            collector.book.log([entry])
             names = _known_of(collector, login)
         wanted += [RepositorySettings(github=name) for name in names if name.lower() not in listed]
+        collected.requests += github.rest.requests
+        collector.book.use([Usage("github", _ENTITY, login, "core", github.rest.requests)])
     return wanted
 
 
@@ -117,6 +225,7 @@ def _settings_row(repository_id: int, repository: str, entry: RepositorySettings
         "incident_labels": entry.incidents.labels,
         "incident_maximum_gap_hours": entry.incidents.maximum_gap_hours,
         "entities": list(entry.collect),
+        "git": entry.git,
     }
 
 

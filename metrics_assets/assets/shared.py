@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +14,11 @@ import sqlalchemy as sa
 from metrics_assets import settings as configuration
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.settings import Settings
+from metrics_assets.sources.github.app import AppInstallation
 from metrics_assets.sources.github.client import GitHub
-from metrics_assets.sources.http import ApiClient
+from metrics_assets.sources.governor import HourlyCap
+from metrics_assets.sources.http import ApiClient, Credential, Token, Validator
+from metrics_assets.warehouse.collection import Book, used_within_the_hour
 from metrics_assets.warehouse.derived import table_columns
 from metrics_assets.warehouse.engine import engine
 from metrics_assets.warehouse.people import person_keys
@@ -31,8 +36,10 @@ COLLECT, DERIVE, EVALUATE, FORECAST, NOTIFY, PUBLISH = (
 OWNERS = ["team:metrics"]
 GITHUB_POOL = "github"
 
-# GitHub's secondary limits per minute, with some room; 1 point per request for what we ask.
+# GitHub's secondary limits per minute, with some room; 1 point per request for what we ask. It estimates CPU time
+# by how long it takes to answer.
 _PER_MINUTE = {"core": 850, "graphql": 1900}
+_BUSY_SECONDS = {"graphql": 58.0}
 
 
 class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -47,22 +54,54 @@ class Warehouse(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 class GitHubApi(dg.ConfigurableResource):  # type: ignore[type-arg]
-    """GitHub at GITHUB_API_URL with the token of GITHUB_TOKEN; both are read when a run needs them."""
+    """GitHub at GITHUB_API_URL with the tokens of sources.github; they are read when a run needs them."""
 
-    def connect(self, settings: Settings) -> GitHub:
-        source = settings.sources.github
+    def connect(self, settings: Settings, engine: sa.Engine) -> GitHub:
+        """A connection that keeps to all limits, what earlier runs used in this hour among them."""
+        source, book = settings.sources.github, Book(engine, "", settings.start, settings.start)
         client = ApiClient(
             configuration.github_api_url(),
-            {
-                "Authorization": f"Bearer {configuration.github_token()}",
-                "User-Agent": "metrics_assets",
-                "X-GitHub-Api-Version": "2022-11-28",
-            },
+            {"User-Agent": "metrics_assets", "X-GitHub-Api-Version": "2022-11-28"},
+            credentials=github_credentials(settings),
             share=source.share_of_budget,
             concurrency=source.concurrency,
             per_minute=_PER_MINUTE,
+            busy_seconds=_BUSY_SECONDS,
+            cap=_cap(source.budget_per_hour, engine),
         )
-        return GitHub(client, page_size=source.page_size)
+        validators = book.validators(client.base_url)
+        return GitHub(
+            client,
+            page_size=source.page_size,
+            known=lambda url: Validator(*validators[url]) if url in validators else None,
+        )
+
+
+def github_credentials(settings: Settings) -> list[Credential]:
+    """The tokens and the App of sources.github.
+
+    Raises:
+        ConfigurationError: none of the environment variables is set.
+    """
+    source = settings.sources.github
+    app = [_app(source.app)] if source.app else []
+    return [*app, *(Token(name, secret) for name, secret in configuration.github_tokens(settings).items())]
+
+
+def _app(app: configuration.GitHubApp) -> AppInstallation:
+    key = configuration.secret(app.private_key_env, "the private key of sources.github.app")
+    return AppInstallation(configuration.github_api_url(), app.id, app.installation, key)
+
+
+_BUDGETS = {"light": 500, "moderate": 3000, "heavy": 4500}
+
+
+def _cap(budget: int | str | None, engine: sa.Engine) -> HourlyCap | None:
+    if budget is None:
+        return None
+    limit = budget if isinstance(budget, int) else _BUDGETS[budget]
+    used = used_within_the_hour(engine, "github")
+    return HourlyCap(limit, deque([(time.time(), used)] if used else []))
 
 
 @dataclass(frozen=True, slots=True)

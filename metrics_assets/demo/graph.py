@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path as FilePath
 from typing import Any, cast
 
 from graphql import (
@@ -34,77 +28,68 @@ from graphql import (
 from graphql.execution import ExecutionContext
 from graphql.pyutils import Path
 
+from metrics_assets.demo import forms
 from metrics_assets.demo.budget import Budget
 from metrics_assets.demo.history import History
-from metrics_assets.demo.nodes import Actors, Node, RepositoryNodes, when
+from metrics_assets.demo.nodes import Actors, Node, RepositoryNodes
+from metrics_assets.demo.ordered import RefusalError
+from metrics_assets.demo.resolvers import RESOLVERS, SCHEMA, Call
 
-SCHEMA = FilePath(__file__).with_name("schema.graphql")
-LARGEST_PAGE = 100
-TIMELINE_ITEM = {  # enum value -> type: CLOSED_EVENT -> ClosedEvent
-    value: "".join(word.capitalize() for word in value.split("_"))
-    for value in (
-        "CLOSED_EVENT",
-        "CONVERT_TO_DRAFT_EVENT",
-        "HEAD_REF_FORCE_PUSHED_EVENT",
-        "ISSUE_COMMENT",
-        "LABELED_EVENT",
-        "PULL_REQUEST_REVIEW",
-        "READY_FOR_REVIEW_EVENT",
-        "REOPENED_EVENT",
-        "UNLABELED_EVENT",
-    )
-}
-ORDER_KEY = {
-    "CREATED_AT": "createdAt",
-    "UPDATED_AT": "updatedAt",
-    "PUSHED_AT": "pushedAt",
-    "NAME": "name",
-    "ALPHABETICAL": "name",
-}
+__all__ = ["SCHEMA", "Call", "Graph", "price"]
 
-
-class RefusalError(Exception):
-    """An error that GitHub names by a type, such as NOT_FOUND."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What resolvers know of the request that they answer."""
-
-    graph: Graph
-    cost: int
-    budget: Budget
+MOST_DOCUMENTS = 500  # kept parsed
+MOST_NODES = 500_000  # that one call may ask for
 
 
 class Graph:
     """A history behind GitHub's GraphQL schema."""
 
-    def __init__(self, history: History) -> None:
+    def __init__(self, history: History, before: Graph | None = None) -> None:
+        """Play a history; what `before` has sorted of the very same repositories is kept."""
         self.history = history
-        self.schema = _schema()
-        self._actors = Actors()
-        self._repositories = {
-            repository.full_name: RepositoryNodes(repository, self._actors) for repository in history.repositories
+        self.schema: GraphQLSchema = before.schema if before else _schema()
+        self._actors: Actors = before._actors if before else Actors()
+        self._documents: dict[str, DocumentNode | list[GraphQLError]] = before._documents if before else {}
+        known = {id(one.repository): one for one in before._by_name.values()} if before else {}
+        self._by_name: dict[str, RepositoryNodes] = {
+            repository.full_name.lower(): known.get(id(repository)) or RepositoryNodes(repository, self._actors)
+            for repository in history.repositories
         }
-        self._documents: dict[str, DocumentNode | list[GraphQLError]] = {}
-        self._by_id: dict[str, Node] = {}
+        self._by_id = {nodes.repository.id: nodes for nodes in self._by_name.values()}
+        self._new_names = {old.lower(): new.lower() for old, new in history.renamed.items()}
+        self._unavailable = {name.lower(): status for name, status in history.unavailable.items()}
 
     def repository(self, full_name: str) -> RepositoryNodes | None:
         """The repository that has or had this name."""
-        found = self.history.repository(full_name) or self.history.renamed_to(full_name)
-        return self._repositories[found.full_name] if found else None
+        return self.named(full_name) or self.renamed_to(full_name)
+
+    def named(self, full_name: str) -> RepositoryNodes | None:
+        """The repository that has this name, upper and lower case alike."""
+        return self._by_name.get(full_name.lower())
+
+    def renamed_to(self, full_name: str) -> RepositoryNodes | None:
+        """The repository that had this name before."""
+        new_name = self._new_names.get(full_name.lower())
+        return self._by_name.get(new_name) if new_name else None
+
+    def by_id(self, number: int) -> RepositoryNodes | None:
+        """The repository with this number."""
+        return self._by_id.get(number)
+
+    def unavailable(self, full_name: str) -> int | None:
+        """404, 410 or 451 if the repository is withheld, else None."""
+        return self._unavailable.get(full_name.lower())
 
     def node(self, identity: str) -> Node | None:
-        """The repository, pull request, issue or deployment with this id."""
-        if not self._by_id:
-            for nodes in self._repositories.values():
-                for one in (nodes.node, *nodes.pull_requests, *nodes.issues, *nodes.deployments):
-                    self._by_id[one["id"]] = one
-        return self._by_id.get(identity)
+        """The repository, pull request, issue, deployment, discussion, milestone or check suite with this id."""
+        kind, _, rest = identity.partition("_")
+        repository, _, text = rest.partition("_")
+        nodes = self._by_id.get(int(repository)) if repository.isdecimal() else None
+        if nodes is None or self.unavailable(nodes.repository.full_name):
+            return None
+        if kind == "R" and not text:
+            return nodes.node
+        return _item(nodes, kind, int(text)) if text.isdecimal() else None
 
     def answer(
         self, document: str, variables: dict[str, Any] | None, operation: str | None, budget: Budget
@@ -113,13 +98,19 @@ class Graph:
         parsed = self._parsed(document)
         if isinstance(parsed, list):
             return {"errors": [_error(error) for error in parsed]}
-        cost = price(parsed, variables or {})
+        cost, nodes = price(parsed, variables or {})
+        if nodes > MOST_NODES:
+            message = (
+                f"By the time this query traverses to the last connection, it is requesting up to {nodes:,} possible "
+                f"nodes which exceeds the maximum limit of {MOST_NODES:,}."
+            )
+            return {"errors": [{"type": "MAX_NODE_LIMIT_EXCEEDED", "message": message}]}
         if not budget.spend(cost):
             return {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}
         result = execute(
             self.schema,
             parsed,
-            context_value=Call(self, cost, budget),
+            context_value=Call(self, cost, budget, nodes),
             variable_values=variables,
             operation_name=operation,
             type_resolver=lambda value, *_: cast(str, value["__typename"]),
@@ -131,7 +122,7 @@ class Graph:
 
     def _parsed(self, document: str) -> DocumentNode | list[GraphQLError]:
         if document not in self._documents:
-            if len(self._documents) > 500:
+            if len(self._documents) > MOST_DOCUMENTS:
                 self._documents.clear()
             try:
                 parsed = parse(document)
@@ -165,29 +156,33 @@ class PlainFieldsFirst(ExecutionContext):
             return super().execute_field(parent_type, source, field_nodes, path)
 
 
-def price(document: DocumentNode, variables: dict[str, Any]) -> int:
-    """Points that GitHub asks for a document: one per 100 lists that have to be fetched, at least 1."""
+def price(document: DocumentNode, variables: dict[str, Any]) -> tuple[int, int]:
+    """Points that GitHub asks for a document, one per 100 lists to fetch and at least 1; and its possible nodes."""
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
 
-    def lists(selections: SelectionSetNode | None, parents: int) -> int:
-        count = 0
+    def lists(selections: SelectionSetNode | None, parents: int) -> tuple[int, int]:
+        count = nodes = 0
         for chosen in selections.selections if selections else ():
+            size = None
+            inner: tuple[int, int] = (0, 0)
             if isinstance(chosen, FragmentSpreadNode):
-                count += lists(fragments[chosen.name.value].selection_set, parents)
+                inner = lists(fragments[chosen.name.value].selection_set, parents)
             elif isinstance(chosen, InlineFragmentNode):
-                count += lists(chosen.selection_set, parents)
+                inner = lists(chosen.selection_set, parents)
             elif isinstance(chosen, FieldNode):
                 size = _size(chosen, variables)
-                count += lists(chosen.selection_set, parents * max(size or 1, 1)) + (parents if size else 0)
-        return count
+                inner = lists(chosen.selection_set, parents * max(size or 1, 1))
+            count += inner[0] + (parents if size else 0)
+            nodes += inner[1] + parents * (size or 0)
+        return count, nodes
 
-    operations = (d for d in document.definitions if isinstance(d, OperationDefinitionNode))
-    return max(round(sum(lists(operation.selection_set, 1) for operation in operations) / 100), 1)
+    operations = [lists(d.selection_set, 1) for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    return max(round(sum(count for count, _ in operations) / 100), 1), sum(nodes for _, nodes in operations)
 
 
 def _size(field: FieldNode, variables: dict[str, Any]) -> int | None:
     for argument in field.arguments:
-        if argument.name.value == "first":
+        if argument.name.value in ("first", "last"):
             if isinstance(argument.value, IntValueNode):
                 return int(argument.value.value)
             if isinstance(argument.value, VariableNode):
@@ -208,250 +203,28 @@ def _error(error: GraphQLError) -> dict[str, Any]:
     return shown | {"message": error.message}
 
 
-# --- lists and pages ---
-
-
-def page(
-    items: Sequence[Node],
-    first: int | None,
-    after: str | None,
-    *,
-    total: int | None = None,
-    edges: bool = False,
-) -> Node:
-    """A connection over a list: the items after a cursor, at most `first` of them.
-
-    Without `first` only the total may be asked for, as at GitHub; the items then are an error.
-    """
-    count = len(items) if total is None else total
-    if first is None:
-        missing = RefusalError(
-            "MISSING_PAGINATION_BOUNDARIES",
-            "You must provide a `first` or `last` value to properly paginate the connection.",
-        )
-        return {"totalCount": count, "nodes": missing, "edges": missing, "pageInfo": missing}
-    if not 0 <= first <= LARGEST_PAGE:
-        raise RefusalError(
-            "EXCESSIVE_PAGINATION",
-            f"Requesting {first} records on the connection exceeds the `first` limit of {LARGEST_PAGE}.",
-        )
-    start = _position(after) if after is not None else 0
-    shown = items[start : start + first]
-    end = start + len(shown)
-    connection: Node = {
-        "totalCount": count,
-        "pageInfo": {
-            "hasNextPage": end < len(items),
-            "hasPreviousPage": start > 0,
-            "startCursor": _cursor(start + 1) if shown else None,
-            "endCursor": _cursor(end) if shown else None,
-        },
-    }
-    if edges:
-        connection["edges"] = [edge | {"cursor": _cursor(start + i)} for i, edge in enumerate(shown, 1)]
-        connection["nodes"] = [edge["node"] for edge in shown]
-    else:
-        connection["nodes"] = shown
-    return connection
-
-
-def _cursor(position: int) -> str:
-    return base64.b64encode(f"cursor:v2:{position}".encode()).decode()
-
-
-def _position(cursor: str) -> int:
-    try:
-        return int(base64.b64decode(cursor, validate=True).decode().removeprefix("cursor:v2:"))
-    except (binascii.Error, ValueError) as error:
-        raise RefusalError("INVALID_CURSOR_ARGUMENTS", f"`{cursor}` does not appear to be a valid cursor.") from error
-
-
-def _ordered(items: list[Node], order: dict[str, str] | None) -> list[Node]:
-    """Items, which come oldest first, in the order asked for; ties keep their sequence."""
-    if order is None:
-        return items
-    descending = order["direction"] == "DESC"
-    key = ORDER_KEY.get(order["field"])
-    if key is None:  # the list has only this order
-        return items[::-1] if descending else items
-    if order["field"] == "CREATED_AT" and any(item[key] is None for item in items):
-        return items[::-1] if descending else items
-    return sorted(items, key=lambda item: cast(str, item[key] or ""), reverse=descending)
-
-
-def _since(items: list[Node], since: str | None, key: str) -> list[Node]:
-    if since is None:
-        return items
-    limit = when(_time(since)) or ""
-    return [item for item in items if item[key] >= limit]
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as error:
-        raise RefusalError("argumentLiteralsIncompatible", f"'{text}' is not a DateTime.") from error
-
-
-# --- resolvers ---
-
-
-def _nodes(source: Node) -> RepositoryNodes:
-    return cast(RepositoryNodes, source["_nodes"])
-
-
-def _repository(_: Any, info: Any, owner: str, name: str, followRenames: bool = True) -> Node:  # noqa: N803
-    graph: Graph = info.context.graph
-    found = graph.repository(f"{owner}/{name}")
-    if found is None or (not followRenames and found.repository.full_name.lower() != f"{owner}/{name}".lower()):
-        raise RefusalError("NOT_FOUND", f"Could not resolve to a Repository with the name '{owner}/{name}'.")
-    return found.node
-
-
-def _node(_: Any, info: Any, id: str) -> Node:
-    graph: Graph = info.context.graph
-    found = graph.node(id)
-    if found is None:
-        raise RefusalError("NOT_FOUND", f"Could not resolve to a node with the global id of '{id}'.")
-    return found
-
-
-def _rate_limit(_: Any, info: Any, **__: Any) -> Node:
-    call: Call = info.context
-    return {
-        "cost": call.cost,
-        "limit": call.budget.limit,
-        "nodeCount": 0,
-        "remaining": call.budget.remaining,
-        "resetAt": when(datetime.fromtimestamp(call.budget.reset, UTC)),
-        "used": call.budget.used,
-    }
-
-
-def _pull_requests(source: Node, _: Any, **asked: Any) -> Node:
-    items = _chosen(_nodes(source).pull_requests, asked.get("states"), asked.get("labels"))
-    return page(_ordered(items, asked.get("orderBy")), asked.get("first"), asked.get("after"))
-
-
-def _issues(source: Node, _: Any, **asked: Any) -> Node:
-    filters = asked.get("filterBy") or {}
-    items = _chosen(
-        _nodes(source).issues,
-        asked.get("states") or filters.get("states"),
-        asked.get("labels") or filters.get("labels"),
-    )
-    items = _since(items, filters.get("since"), "updatedAt")
-    return page(_ordered(items, asked.get("orderBy")), asked.get("first"), asked.get("after"))
-
-
-def _chosen(items: list[Node], states: list[str] | None, labels: list[str] | None) -> list[Node]:
-    """Items in one of the states and with one of the labels, where such are named."""
-    if states:
-        items = [item for item in items if item["state"] in states]
-    if labels:
-        items = [item for item in items if any(label["name"] in labels for label in item["_labels"])]
-    return items
-
-
-def _deployments(source: Node, _: Any, **asked: Any) -> Node:
-    items, environments = _nodes(source).deployments, asked.get("environments")
-    if environments:
-        items = [item for item in items if item["environment"] in environments]
-    return page(_ordered(items, asked.get("orderBy")), asked.get("first"), asked.get("after"))
-
-
-def _releases(source: Node, _: Any, **asked: Any) -> Node:
-    return page(_ordered(_nodes(source).releases, asked.get("orderBy")), asked.get("first"), asked.get("after"))
-
-
-def _forks(source: Node, _: Any, **asked: Any) -> Node:
-    return page(_ordered(_nodes(source).forks, asked.get("orderBy")), asked.get("first"), asked.get("after"))
-
-
-def _stargazers(source: Node, _: Any, **asked: Any) -> Node:
-    ordered = _ordered(_nodes(source).stars, asked.get("orderBy"))
-    return page(ordered, asked.get("first"), asked.get("after"), edges=True)
-
-
-def _watchers(source: Node, _: Any, **asked: Any) -> Node:
-    return page([], asked.get("first"), asked.get("after"), total=_nodes(source).repository.watchers)
-
-
-def _refs(source: Node, _: Any, refPrefix: str, **asked: Any) -> Node | None:  # noqa: N803
-    nodes = _nodes(source)
-    lists = {"refs/tags/": lambda: nodes.tags, "refs/heads/": lambda: nodes.branches}
-    items = lists[refPrefix]() if refPrefix in lists else []
-    return page(_ordered(items, asked.get("orderBy")), asked.get("first"), asked.get("after"))
-
-
-def _default_branch(source: Node, _: Any) -> Node | None:
-    repository = _nodes(source).repository
-    return _nodes(source).branch(repository.default_branch) if repository.head and repository.default_branch else None
-
-
-def _history(source: Node, _: Any, since: str | None = None, until: str | None = None, **asked: Any) -> Node:
-    nodes = _nodes(source)
-    start, end = (_time(limit) if limit else None for limit in (since, until))
-    commits = [
-        commit
-        for commit in nodes.history(source["oid"])
-        if (start is None or commit.committed_at >= start) and (end is None or commit.committed_at <= end)
-    ]
-    return page([nodes.commit(commit.sha) for commit in commits], asked.get("first"), asked.get("after"))
-
-
-def _timeline(source: Node, _: Any, **asked: Any) -> Node:
-    items: list[Node] = source["_timeline"]()
-    if (wanted := asked.get("itemTypes")) is not None:
-        kinds = {TIMELINE_ITEM[value] for value in wanted}
-        items = [item for item in items if item["__typename"] in kinds]
-    return page(_since(items, asked.get("since"), "createdAt"), asked.get("first"), asked.get("after"))
-
-
-def _comments(source: Node, _: Any, **asked: Any) -> Node:
-    items = [item for item in source["_timeline"]() if item["__typename"] == "IssueComment"]
-    return page(items, asked.get("first"), asked.get("after"))
-
-
-def _commits_of_pull_request(source: Node, _: Any, **asked: Any) -> Node:
-    return page(source["_commits"], asked.get("first"), asked.get("after"), total=source["_commit_count"])
-
-
-def _labels(source: Node, _: Any, **asked: Any) -> Node:
-    return page(source["_labels"], asked.get("first"), asked.get("after"))
-
-
-def _statuses(source: Node, _: Any, **asked: Any) -> Node:
-    return page(source["_statuses"], asked.get("first"), asked.get("after"))
-
-
-def _viewer(_: Any, info: Any) -> Node:
-    return {"__typename": "User", "id": "U_1", "databaseId": 1, "login": "demo"}
-
-
-RESOLVERS: dict[str, dict[str, Callable[..., Any]]] = {
-    "Query": {"node": _node, "rateLimit": _rate_limit, "repository": _repository, "viewer": _viewer},
-    "Repository": {
-        "defaultBranchRef": _default_branch,
-        "deployments": _deployments,
-        "forks": _forks,
-        "issues": _issues,
-        "pullRequests": _pull_requests,
-        "refs": _refs,
-        "releases": _releases,
-        "stargazers": _stargazers,
-        "watchers": _watchers,
-    },
-    "PullRequest": {
-        "comments": _comments,
-        "commits": _commits_of_pull_request,
-        "labels": _labels,
-        "timelineItems": _timeline,
-    },
-    "Issue": {"comments": _comments, "labels": _labels, "timelineItems": _timeline},
-    "Deployment": {"statuses": _statuses},
-    "Commit": {"history": _history},
-}
+def _item(nodes: RepositoryNodes, kind: str, number: int) -> Node | None:
+    """The node of one item of a repository by the first letters of its id and its number."""
+    found: Any
+    if kind == "PR":
+        found = nodes.pull_requests_by_number.get(number)
+        return forms.pull_request(nodes, found) if found else None
+    if kind == "I":
+        found = nodes.issues_by_number.get(number)
+        return forms.issue(nodes, found) if found else None
+    if kind == "D":
+        found = nodes.discussions_by_number.get(number)
+        return forms.discussion(nodes, found) if found else None
+    if kind == "MI":
+        found = nodes.milestones_by_number.get(number)
+        return forms.milestone(nodes, found) if found else None
+    if kind == "CS":
+        found = nodes.runs_by_id.get(number)
+        return forms.check_suite(nodes, found) if found else None
+    if kind == "DE":
+        found = next((one for one in nodes.repository.deployments if one.id == number), None)
+        return forms.deployment(nodes, found) if found else None
+    return None
 
 
 def _schema() -> GraphQLSchema:

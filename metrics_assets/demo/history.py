@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 INITIAL = {
     "ClosedEvent": "CE",
@@ -65,6 +65,7 @@ class PullRequest:
     commits: int | None = None
     first_commit_authored_at: datetime | None = None
     timeline: tuple[Event, ...] = ()
+    milestone: int | None = None  # its number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,7 @@ class Issue:
     closed_at: datetime | None = None
     labels: tuple[str, ...] = ()
     timeline: tuple[Event, ...] = ()
+    milestone: int | None = None  # its number
 
     @property
     def comments(self) -> int:
@@ -96,6 +98,8 @@ class Commit:
     author_email: str
     authored_at: datetime
     committed_at: datetime
+    additions: int | None = None  # lines
+    deletions: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +113,17 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseAsset:
+    """A file of a release; `downloads` counts since the file was put there."""
+
+    id: int
+    name: str
+    size: int  # bytes
+    downloads: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     id: int
     tag: str
@@ -118,6 +133,13 @@ class Release:
     is_prerelease: bool
     created_at: datetime  # GitHub says the date of the tagged commit here
     published_at: datetime | None
+    assets: tuple[ReleaseAsset, ...] = ()
+
+    @property
+    def updated_at(self) -> datetime:
+        """The newest of the times that the release knows."""
+        times = [self.created_at, *(asset.created_at for asset in self.assets)]
+        return max([*times, self.published_at] if self.published_at else times)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +184,146 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiscussionComment:
+    """A comment of a discussion, or a reply to one; replies have no replies."""
+
+    id: int
+    author: User | None
+    created_at: datetime
+    replies: tuple[DiscussionComment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Discussion:
+    number: int
+    title: str
+    category: str
+    author: User | None
+    created_at: datetime
+    updated_at: datetime
+    is_answerable: bool = False  # of the category
+    closed_at: datetime | None = None
+    answer: int | None = None  # the id of the comment or reply that was chosen
+    answer_chosen_at: datetime | None = None
+    upvotes: int = 1
+    comments: tuple[DiscussionComment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Milestone:
+    """A goal; which issues and pull requests belong to it is said by their `milestone`."""
+
+    number: int
+    title: str
+    state: str  # OPEN | CLOSED
+    created_at: datetime
+    updated_at: datetime
+    due_on: datetime | None = None
+    closed_at: datetime | None = None
+    description: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewComment:
+    """A comment on a line of a pull request; `in_reply_to` is the id of the thread's first comment."""
+
+    id: int
+    number: int  # of the pull request
+    review_id: int | None
+    author: User | None
+    path: str  # of the file
+    created_at: datetime
+    updated_at: datetime
+    in_reply_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    id: int
+    name: str
+    status: str  # queued | in_progress | completed
+    conclusion: str | None  # success | failure | cancelled | skipped ...
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowRun:
+    id: int
+    workflow_id: int
+    name: str
+    number: int
+    event: str  # push | pull_request | schedule ...
+    branch: str | None
+    sha: str
+    status: str
+    conclusion: str | None
+    actor: User | None
+    created_at: datetime
+    started_at: datetime | None
+    updated_at: datetime
+    attempt: int = 1
+    jobs: tuple[Job, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributor:
+    """Somebody whose commits are not in the history that is played; without account a name and an address."""
+
+    commits: int
+    user: User | None = None
+    name: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityAdvisory:
+    ghsa_id: str
+    summary: str
+    severity: str  # low | medium | high | critical
+    state: str  # triage | draft | published | closed | withdrawn
+    created_at: datetime
+    updated_at: datetime
+    published_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+    cve_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependabotAlert:
+    number: int
+    state: str  # open | fixed | dismissed | auto_dismissed
+    ghsa_id: str
+    severity: str  # low | medium | high | critical
+    ecosystem: str
+    package: str
+    created_at: datetime
+    updated_at: datetime
+    fixed_at: datetime | None = None
+    dismissed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficDay:
+    """Views and clones of one day (UTC), and by how many different visitors."""
+
+    date: date
+    views: int = 0
+    visitors: int = 0
+    clones: int = 0
+    cloners: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficSource:
+    """Where visitors came from (a site), or what they looked at (a path), over the last 14 days."""
+
+    name: str
+    views: int
+    visitors: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Repository:
     owner: str
     name: str
@@ -186,6 +348,17 @@ class Repository:
     deployments: tuple[Deployment, ...] = ()
     stars: tuple[Star, ...] = ()
     forks: tuple[Fork, ...] = ()
+    permission: str = "READ"  # of whoever asks: ADMIN | MAINTAIN | WRITE | TRIAGE | READ
+    discussions: tuple[Discussion, ...] = ()
+    milestones: tuple[Milestone, ...] = ()
+    review_comments: tuple[ReviewComment, ...] = ()
+    workflow_runs: tuple[WorkflowRun, ...] = ()
+    contributors: tuple[Contributor, ...] = ()  # besides those of the commits
+    security_advisories: tuple[SecurityAdvisory, ...] = ()
+    dependabot_alerts: tuple[DependabotAlert, ...] = ()
+    traffic: tuple[TrafficDay, ...] = ()  # of any length; only the last 14 days are shown
+    referrers: tuple[TrafficSource, ...] = ()
+    popular_paths: tuple[TrafficSource, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -210,6 +383,7 @@ class History:
     now: datetime
     repositories: tuple[Repository, ...]
     renamed: dict[str, str] = field(default_factory=dict)  # 'owner/old' -> 'owner/new'
+    unavailable: dict[str, int] = field(default_factory=dict)  # 'owner/name' -> 404 | 410 | 451
 
     def repository(self, full_name: str) -> Repository | None:
         """The repository of that present name, upper and lower case alike, or None."""
@@ -221,6 +395,11 @@ class History:
         new_names = {old.lower(): new for old, new in self.renamed.items()}
         new_name = new_names.get(full_name.lower())
         return self.repository(new_name) if new_name else None
+
+
+def day_after(time: datetime) -> datetime:
+    """Half past midnight (UTC) of the next day: the clock at which the day of a time is over."""
+    return (time + timedelta(days=1)).replace(hour=0, minute=30, second=0, microsecond=0)
 
 
 def stable_number(text: str, digits: int = 9) -> int:

@@ -1,57 +1,76 @@
-"""Repositories of a history as the nodes of GitHub's GraphQL schema: dictionaries by field name.
+"""Repositories of a history as the nodes of GitHub's GraphQL schema, with their lists in every order.
 
-Values are already as they go out (times are texts), so that executing a query need not convert them again.
+Lists are sorted once per order and filter; the nodes of a page are made when the page is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from metrics_assets.demo import forms
+from metrics_assets.demo.forms import Actors, Node, when
 from metrics_assets.demo.history import (
-    INITIAL,
     Commit,
-    Deployment,
-    Event,
+    Contributor,
+    Discussion,
     Issue,
+    Milestone,
     PullRequest,
-    Release,
     Repository,
+    ReviewComment,
     Tag,
     User,
+    WorkflowRun,
     ancestors,
-    stable_number,
 )
+from metrics_assets.demo.ordered import BEGINNING, Key, Ordered
 
-Node = dict[str, Any]
+__all__ = ["Actors", "Node", "RepositoryNodes", "when"]
 
+KEYS: dict[str, dict[str, Callable[[Any], Key]]] = {
+    "pull_requests": {
+        "CREATED_AT": lambda pull: (pull.created_at or BEGINNING, pull.number),
+        "UPDATED_AT": lambda pull: (pull.updated_at, pull.number),
+        "COMMENTS": lambda pull: (sum(event.kind == "IssueComment" for event in pull.timeline), pull.number),
+    },
+    "issues": {
+        "CREATED_AT": lambda issue: (issue.created_at, issue.number),
+        "UPDATED_AT": lambda issue: (issue.updated_at, issue.number),
+        "COMMENTS": lambda issue: (issue.comments, issue.number),
+    },
+    "discussions": {
+        "CREATED_AT": lambda discussion: (discussion.created_at, discussion.number),
+        "UPDATED_AT": lambda discussion: (discussion.updated_at, discussion.number),
+    },
+    "milestones": {
+        "NUMBER": lambda milestone: (milestone.number, milestone.number),
+        "CREATED_AT": lambda milestone: (milestone.created_at, milestone.number),
+        "UPDATED_AT": lambda milestone: (milestone.updated_at, milestone.number),
+        "DUE_DATE": lambda milestone: (milestone.due_on or BEGINNING, milestone.number),
+    },
+    "releases": {
+        "CREATED_AT": lambda release: (release.created_at, release.id),
+        "NAME": lambda release: (release.name or release.tag, release.id),
+    },
+    "deployments": {"CREATED_AT": lambda deployment: (deployment.created_at, deployment.id)},
+    "stars": {"STARRED_AT": lambda star: (star.at, star.user.login)},
+    "forks": dict.fromkeys(
+        ("CREATED_AT", "PUSHED_AT", "UPDATED_AT", "NAME", "STARGAZERS"), lambda fork: (fork.created_at, fork.id)
+    ),
+    # Only REST shows these two.
+    "review_comments": {
+        "CREATED_AT": lambda comment: (comment.created_at, comment.id),
+        "UPDATED_AT": lambda comment: (comment.updated_at, comment.id),
+    },
+    "workflow_runs": {"CREATED_AT": lambda run: (run.created_at, run.id)},
+}
+"""The orders of each list of a repository, by GitHub's name; the first is the usual one."""
 
-def when(time: datetime | None) -> str | None:
-    """A time in GitHub's form, such as 2025-06-01T09:30:00Z."""
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if time else None
-
-
-class Actors:
-    """The nodes of accounts; the same account is always the same dictionary."""
-
-    def __init__(self) -> None:
-        self._nodes: dict[User, Node] = {}
-
-    def __call__(self, user: User | None) -> Node | None:
-        """The node of an account, None for a deleted one."""
-        if user is None:
-            return None
-        if user not in self._nodes:
-            number = stable_number(f"{user.kind} {user.login}", digits=8)
-            self._nodes[user] = {
-                "__typename": user.kind,
-                "id": f"{user.kind[0]}_{number}",
-                "databaseId": number,
-                "login": user.login,
-            }
-        return self._nodes[user]
+MOST_FILTERED_LISTS = 100  # kept per repository
 
 
 class RepositoryNodes:
@@ -61,6 +80,25 @@ class RepositoryNodes:
         self.repository = repository
         self.actors = actors
         self.labels: dict[str, Node] = {}
+        self._ordered: dict[tuple[str, str, Any], Ordered[Any]] = {}
+
+    def ordered(
+        self,
+        name: str,
+        field: str | None = None,
+        wanted: Callable[[Any], bool] | None = None,
+        filtered_by: Any = None,
+    ) -> Ordered[Any]:
+        """One of the lists in KEYS in the order of a field; `filtered_by` names what `wanted` tests."""
+        keys = KEYS[name]
+        field = field if field in keys else next(iter(keys))
+        known = (name, field, filtered_by)
+        if known not in self._ordered:
+            if len(self._ordered) > MOST_FILTERED_LISTS:
+                self._ordered.clear()
+            items: Iterable[Any] = getattr(self.repository, name)
+            self._ordered[known] = Ordered(filter(wanted, items) if wanted else items, keys[field])
+        return self._ordered[known]
 
     @cached_property
     def node(self) -> Node:
@@ -84,55 +122,57 @@ class RepositoryNodes:
             "isEmpty": not repository.commits,
             "isFork": repository.is_fork,
             "isPrivate": repository.is_private,
+            "hasDiscussionsEnabled": bool(repository.discussions),
             "hasIssuesEnabled": repository.has_issues,
             "forkCount": len(repository.forks),
             "stargazerCount": len(repository.stars),
-            "primaryLanguage": _named("Language", repository.language),
-            "licenseInfo": _named("License", repository.license, spdxId=repository.license),
+            "viewerPermission": repository.permission,
+            "primaryLanguage": forms.named("Language", repository.language),
+            "licenseInfo": forms.named("License", repository.license, spdxId=repository.license),
         }
 
     @cached_property
-    def pull_requests(self) -> list[Node]:
-        """Pull requests, oldest number first."""
-        return [self._pull_request(pull) for pull in self.repository.pull_requests]
+    def pull_requests_by_number(self) -> dict[int, PullRequest]:
+        """Every pull request of the repository."""
+        return {pull.number: pull for pull in self.repository.pull_requests}
 
     @cached_property
-    def issues(self) -> list[Node]:
-        """Issues, oldest number first."""
-        return [self._issue(issue) for issue in self.repository.issues]
+    def issues_by_number(self) -> dict[int, Issue]:
+        """Every issue of the repository."""
+        return {issue.number: issue for issue in self.repository.issues}
 
     @cached_property
-    def deployments(self) -> list[Node]:
-        """Deployments in the order of creation."""
-        return [self._deployment(deployment) for deployment in self.repository.deployments]
+    def discussions_by_number(self) -> dict[int, Discussion]:
+        """Every discussion of the repository."""
+        return {discussion.number: discussion for discussion in self.repository.discussions}
 
     @cached_property
-    def releases(self) -> list[Node]:
-        """Releases, drafts among them."""
-        return [self._release(release) for release in self.repository.releases]
+    def milestones_by_number(self) -> dict[int, Milestone]:
+        """Every milestone of the repository."""
+        return {milestone.number: milestone for milestone in self.repository.milestones}
 
     @cached_property
-    def stars(self) -> list[Node]:
-        """Edges of stargazers in the order of starring."""
-        ordered = sorted(self.repository.stars, key=lambda star: (star.at, star.user.login))
-        return [{"node": self.actors(star.user), "starredAt": when(star.at)} for star in ordered]
+    def runs_by_id(self) -> dict[int, WorkflowRun]:
+        """Every workflow run of the repository."""
+        return {run.id: run for run in self.repository.workflow_runs}
 
     @cached_property
-    def forks(self) -> list[Node]:
-        """Repositories that were forked from this one."""
-        return [
-            {
-                "__typename": "Repository",
-                "id": f"R_{fork.id}",
-                "databaseId": fork.id,
-                "name": self.repository.name,
-                "owner": self.actors(fork.owner),
-                "createdAt": when(fork.created_at),
-                "pushedAt": when(fork.created_at),
-                "updatedAt": when(fork.created_at),
-            }
-            for fork in sorted(self.repository.forks, key=lambda fork: (fork.created_at, fork.id))
-        ]
+    def runs_by_sha(self) -> dict[str, list[WorkflowRun]]:
+        """Workflow runs by the commit that they ran on, oldest first."""
+        found: dict[str, list[WorkflowRun]] = defaultdict(list)
+        for run in self.ordered("workflow_runs").items:
+            found[run.sha].append(run)
+        return found
+
+    @cached_property
+    def by_milestone(self) -> dict[int | None, list[Issue | PullRequest]]:
+        """Issues and pull requests by the number of their milestone, in the order of their own numbers."""
+        found: dict[int | None, list[Issue | PullRequest]] = defaultdict(list)
+        items: list[Issue | PullRequest] = [*self.repository.issues, *self.repository.pull_requests]
+        for item in items:
+            if item.milestone is not None:
+                found[item.milestone].append(item)
+        return found
 
     @cached_property
     def commits_by_sha(self) -> dict[str, Commit]:
@@ -151,15 +191,30 @@ class RepositoryNodes:
             self._histories[sha] = sorted(commits, key=lambda commit: commit.committed_at, reverse=True)
         return self._histories[sha]
 
+    @cached_property
+    def contributors(self) -> list[Contributor]:
+        """Who wrote the commits of the default branch, most commits first, and those that are only told of."""
+        counts: dict[tuple[User | None, str], int] = defaultdict(int)
+        for commit in self.history(self.repository.head) if self.repository.head else ():
+            counts[commit.author, "" if commit.author else commit.author_email] += 1
+        found = [
+            Contributor(commits=count, user=user, email=email or None, name=email.partition("@")[0] or None)
+            for (user, email), count in counts.items()
+        ]
+        found += self.repository.contributors
+        return sorted(found, key=lambda one: (-one.commits, one.user.login if one.user else one.email or ""))
+
+    @cached_property
+    def review_comments_by_pull_request(self) -> dict[int, list[ReviewComment]]:
+        """Review comments by the number of the pull request, oldest first."""
+        found: dict[int, list[ReviewComment]] = defaultdict(list)
+        for comment in self.ordered("review_comments").items:
+            found[comment.number].append(comment)
+        return found
+
     def commit(self, sha: str) -> Node:
         """The node of a commit; of one outside the graph, only the sha."""
-        node = {"__typename": "Commit", "_nodes": self, "id": f"C_{self.repository.id}_{sha}", "oid": sha}
-        if commit := self.commits_by_sha.get(sha):
-            node["authoredDate"] = when(commit.authored_at)
-            node["committedDate"] = when(commit.committed_at)
-            node["message"] = commit.message
-            node["messageHeadline"] = commit.message.partition("\n")[0]
-        return node
+        return forms.commit(self, sha, self.commits_by_sha.get(sha))
 
     def branch(self, name: str) -> Node:
         """The node of a branch of that name."""
@@ -176,6 +231,11 @@ class RepositoryNodes:
         ordered = sorted(self.repository.tags, key=lambda tag: (self._tag_date(tag), tag.name))
         return [self._ref("refs/tags/", tag.name, self._tag_target(tag)) for tag in ordered]
 
+    @cached_property
+    def tags_by_name(self) -> list[Node]:
+        """Tags as refs, in the order of their names."""
+        return sorted(self.tags, key=lambda ref: str(ref["name"]))
+
     def _tag_date(self, tag: Tag) -> datetime:
         return tag.tagged_at or self.commits_by_sha[tag.sha].committed_at
 
@@ -187,155 +247,10 @@ class RepositoryNodes:
             "id": f"TA_{self.repository.id}_{tag.tag_object}",
             "oid": tag.tag_object,
             "name": tag.name,
-            "tagger": {"date": when(tag.tagged_at), "name": None, "email": None},
+            "tagger": {"date": when(tag.tagged_at), "name": None, "email": None, "user": None},
             "target": self.commit(tag.sha),
         }
 
     def _ref(self, prefix: str, name: str, target: Node) -> Node:
         identity = f"REF_{self.repository.id}_{prefix}{name}"
         return {"__typename": "Ref", "id": identity, "prefix": prefix, "name": name, "target": target}
-
-    def _pull_request(self, pull: PullRequest) -> Node:
-        identity = f"PR_{self.repository.id}_{pull.number}"
-        first_commit = {
-            "__typename": "PullRequestCommit",
-            "id": f"PRC_{self.repository.id}_{pull.number}_1",
-            "commit": {
-                "__typename": "Commit",
-                "_nodes": self,
-                "id": f"C_{self.repository.id}_{pull.number}_1",
-                "authoredDate": when(pull.first_commit_authored_at),
-            },
-        }
-        return {
-            "__typename": "PullRequest",
-            "_timeline": self._lazily(pull.number, pull.timeline),
-            "_labels": self._label_nodes(pull.labels),
-            "_commits": [first_commit] if pull.first_commit_authored_at else [],
-            "_commit_count": pull.commits or 0,
-            "id": identity,
-            "databaseId": stable_number(identity),
-            "number": pull.number,
-            "title": pull.title,
-            "state": pull.state,
-            "isDraft": pull.is_draft,
-            "createdAt": when(pull.created_at),
-            "updatedAt": when(pull.updated_at),
-            "closed": pull.state != "OPEN",
-            "closedAt": when(pull.closed_at),
-            "merged": pull.state == "MERGED",
-            "mergedAt": when(pull.merged_at),
-            "author": self.actors(pull.author),
-            "mergedBy": self.actors(pull.merged_by),
-            "headRefOid": pull.head_sha,
-            "mergeCommit": self.commit(pull.merge_sha) if pull.merge_sha else None,
-            "baseRefName": pull.base_branch,
-            "additions": pull.additions,
-            "deletions": pull.deletions,
-            "changedFiles": pull.changed_files,
-        }
-
-    def _issue(self, issue: Issue) -> Node:
-        identity = f"I_{self.repository.id}_{issue.number}"
-        return {
-            "__typename": "Issue",
-            "_timeline": self._lazily(issue.number, issue.timeline),
-            "_labels": self._label_nodes(issue.labels),
-            "id": identity,
-            "databaseId": stable_number(identity),
-            "number": issue.number,
-            "title": issue.title,
-            "body": issue.body,
-            "state": issue.state,
-            "stateReason": issue.state_reason,
-            "createdAt": when(issue.created_at),
-            "updatedAt": when(issue.updated_at),
-            "closedAt": when(issue.closed_at),
-            "author": self.actors(issue.author),
-        }
-
-    def _lazily(self, number: int, timeline: tuple[Event, ...]) -> Callable[[], list[Node]]:
-        """A function that makes the nodes of a timeline when it is first called."""
-        made: list[Node] = []
-
-        def items() -> list[Node]:
-            if not made:
-                made.extend(self._event(number, index, event) for index, event in enumerate(timeline))
-            return made
-
-        return items
-
-    def _event(self, number: int, index: int, event: Event) -> Node:
-        time, actor = when(event.at), self.actors(event.actor)
-        node: Node = {
-            "__typename": event.kind,
-            "id": f"{INITIAL[event.kind]}_{self.repository.id}_{number}_{index}",
-            "createdAt": time,
-        }
-        if event.kind == "PullRequestReview":
-            node |= {"author": actor, "state": event.state, "submittedAt": time}
-        elif event.kind == "IssueComment":
-            node |= {"author": actor, "updatedAt": time}
-        else:
-            node["actor"] = actor
-        if event.label is not None:
-            node["label"] = self._label_nodes((event.label,))[0]
-        return node
-
-    def _label_nodes(self, names: tuple[str, ...]) -> list[Node]:
-        for name in names:
-            if name not in self.labels:
-                identity = f"LA_{stable_number(f'{self.repository.full_name} label {name}')}"
-                self.labels[name] = {"__typename": "Label", "id": identity, "name": name}
-        return [self.labels[name] for name in names]
-
-    def _deployment(self, deployment: Deployment) -> Node:
-        statuses = [
-            {
-                "__typename": "DeploymentStatus",
-                "id": f"DES_{self.repository.id}_{deployment.id}_{index}",
-                "state": status.state,
-                "creator": self.actors(deployment.creator),
-                "description": None,
-                "createdAt": when(status.at),
-                "updatedAt": when(status.at),
-            }
-            for index, status in enumerate(deployment.statuses)
-        ]
-        branch = deployment.ref if deployment.ref in self.repository.branches else None
-        latest = deployment.statuses[-1].state if deployment.statuses else "PENDING"
-        return {
-            "__typename": "Deployment",
-            "_statuses": statuses[::-1],
-            "id": f"DE_{self.repository.id}_{deployment.id}",
-            "databaseId": deployment.id,
-            "commitOid": deployment.sha,
-            "ref": self.branch(branch) if branch else None,
-            "environment": deployment.environment,
-            "task": deployment.task,
-            "creator": self.actors(deployment.creator),
-            "createdAt": when(deployment.created_at),
-            "updatedAt": when(deployment.updated_at),
-            "state": "ACTIVE" if latest == "SUCCESS" else latest,
-            "latestStatus": statuses[-1] if statuses else None,
-        }
-
-    def _release(self, release: Release) -> Node:
-        return {
-            "__typename": "Release",
-            "id": f"RE_{self.repository.id}_{release.id}",
-            "databaseId": release.id,
-            "tagName": release.tag,
-            "name": release.name,
-            "author": self.actors(release.author),
-            "isDraft": release.is_draft,
-            "isPrerelease": release.is_prerelease,
-            "createdAt": when(release.created_at),
-            "publishedAt": when(release.published_at),
-        }
-
-
-def _named(kind: str, name: str | None, **more: str | None) -> Node | None:
-    if name is None:
-        return None
-    return {"__typename": kind, "id": f"{kind[:3].upper()}_{stable_number(name)}", "name": name} | more

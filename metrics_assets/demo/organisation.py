@@ -17,15 +17,66 @@ from metrics_assets.demo.history import Event, History, Release, Repository, Sta
 from metrics_assets.demo.people import DEPENDABOT, RENOVATE, TEAMS
 from metrics_assets.demo.plans import Habits, IssuePlan, PullPlan
 from metrics_assets.demo.simulation import Landing, Rollout, Simulation, forks, stars
+from metrics_assets.demo.surroundings import Surroundings, surrounded
 
 __all__ = ["TEAMS", "sample_organisation"]
 
 ORIGIN = datetime(2025, 4, 1, tzinfo=UTC)  # of the commits that were there before the history starts
 
+QUARTERS = (
+    ("2025 Q3", date(2025, 7, 1), date(2025, 9, 30)),
+    ("2025 Q4", date(2025, 10, 1), date(2025, 12, 23)),
+    ("2026 Q1", date(2025, 12, 15), date(2026, 3, 31)),
+)
+VERSIONS = (
+    ("1.5", date(2025, 6, 12), date(2025, 7, 22)),
+    ("1.6", date(2025, 7, 23), date(2025, 9, 9)),
+    ("1.7", date(2025, 9, 10), date(2025, 10, 13)),
+    ("1.8", date(2025, 10, 14), date(2025, 11, 12)),
+    ("2.0", date(2025, 11, 13), date(2026, 1, 20)),
+)
+SURROUNDINGS = {
+    "api": Surroundings(
+        team=people.team("platform"),
+        public=people.strangers(40),
+        permission="ADMIN",
+        discussions=14,
+        milestones=QUARTERS,
+        advisories=1,
+        alerts=22,
+        visitors=60,
+    ),
+    "web": Surroundings(
+        team=people.team("web"), permission="ADMIN", milestones=QUARTERS, flaky=0.15, alerts=30, visitors=40
+    ),
+    "billing": Surroundings(team=people.team("payments"), permission="ADMIN", alerts=12, visitors=4),
+    "search": Surroundings(team=people.team("discovery"), permission="MAINTAIN", milestones=QUARTERS, visitors=15),
+    "aurora-py": Surroundings(
+        team=people.team("platform"),
+        public=people.strangers(140, first=60),
+        permission="ADMIN",
+        discussions=75,
+        milestones=VERSIONS,
+        advisories=4,
+        alerts=9,
+        visitors=310,
+    ),
+    "toolkit": Surroundings(
+        team=people.team("platform"),
+        public=people.strangers(45, first=150),
+        permission="WRITE",
+        discussions=18,
+        visitors=12,
+    ),
+    "legacy": Surroundings(team=people.team("platform")[:3]),
+}
+
 
 def sample_organisation() -> History:
     """The organisation `aurora`, the same on every call."""
-    repositories = (_api(), _web(), _billing(), _search(), _aurora_py(), _toolkit(), _legacy(), _sandbox())
+    makers = (_api, _web, _billing, _search, _aurora_py, _toolkit, _legacy)
+    made = [make() for make in makers]
+    repositories = (*(surrounded(one, SURROUNDINGS[one.name]) for one in made), _sandbox())
     return History(now=NOW, repositories=repositories, renamed={"aurora/gateway": "aurora/api"})
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from metrics_assets.demo.history import Commit, History, PullRequest, Repository, Tag, User
+from metrics_assets.demo.history import Commit, History, PullRequest, Repository, Tag, User, day_after
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -30,6 +30,8 @@ class RecordedHistoryError(Exception):
 def recorded_history(folder: Path) -> History:
     """The history in a folder of one repository, or in a folder that holds such folders.
 
+    Its clock shows 00:30 of the day after the last commit, so that the last day is over.
+
     Raises RecordedHistoryError if a file is missing or cannot be understood.
     """
     if not folder.is_dir():
@@ -41,7 +43,7 @@ def recorded_history(folder: Path) -> History:
             "Name a folder that has one."
         )
     read = [_repository(one) for one in folders]
-    return History(now=max(now for now, _ in read), repositories=tuple(repository for _, repository in read))
+    return History(now=day_after(max(now for now, _ in read)), repositories=tuple(repository for _, repository in read))
 
 
 def _repository(folder: Path) -> tuple[datetime, Repository]:

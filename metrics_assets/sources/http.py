@@ -221,6 +221,7 @@ class ApiClient:
         known: Validator | None = None,
         retry_answer: Callable[[Any], str | None] = lambda answer: None,
         tries: int = TRIES,
+        tries_if_heavy: int | None = None,
     ) -> Answer:
         """Ask once, or as often as it takes within `tries`.
 
@@ -229,6 +230,7 @@ class ApiClient:
             resource: which budget the request is paid from.
             text: the answer is text, not JSON.
             known: what the last answer was marked with; the answer may then be `not_modified`.
+            tries_if_heavy: how often to ask for what the provider could not answer in time; a smaller page helps more.
             retry_answer: looks into a good answer's JSON and returns why it has to be asked again, or None.
 
         Raises:
@@ -256,7 +258,8 @@ class ApiClient:
             else:
                 pauses += 1
                 logger.warning("%s: %s; waiting %.0f s", what, outcome.problem, outcome.pause)
-            if failures >= tries or pauses >= TRIES:
+            allowed = tries_if_heavy or tries if outcome.error is TooHeavy else tries
+            if failures >= allowed or pauses >= TRIES:
                 # A page that is too heavy says nothing about the provider's health.
                 if outcome.error is Unavailable:
                     self._breaker.failed()

@@ -94,7 +94,10 @@ _MERGED = {
     ("raw.traffic", "clones"): "greatest(kept.{0}, excluded.{0})",
     ("raw.traffic", "unique_cloners"): "greatest(kept.{0}, excluded.{0})",
     # When it was noticed first; null again once it is no longer so.
-    ("raw.package_releases", "yanked_noticed_at"): "case when excluded.is_yanked then coalesce(kept.{0}, excluded.{0}) end",
+    (
+        "raw.package_releases",
+        "yanked_noticed_at",
+    ): ("case when excluded.is_yanked then coalesce(kept.{0}, excluded.{0}) end"),
 }
 
 

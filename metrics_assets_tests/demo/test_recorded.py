@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def test_counts_are_those_of_git(name: str) -> None:
 def test_a_folder_of_folders_and_what_is_absent() -> None:
     history = recorded_history(HISTORIES)
     assert len(history.repositories) == 4
-    assert history.now == max(r.pushed_at for r in history.repositories if r.pushed_at)
+    last = max(r.pushed_at for r in history.repositories if r.pushed_at)
+    assert (history.now.date() - last.date(), f"{history.now:%H:%M}") == (timedelta(days=1), "00:30")
     for repository in history.repositories:
         absent = (repository.issues, repository.stars, repository.deployments, repository.releases)
         assert absent == ((), (), (), ())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,15 +14,22 @@ from metrics_assets.assets.collecting import Collected, Collector
 from metrics_assets.assets.portfolio import collect_repositories
 from metrics_assets.demo.history import Repository, ancestors
 from metrics_assets.partitions import Days
-from metrics_assets.settings import Settings
+from metrics_assets.settings import ENTITIES, Settings
 from metrics_assets.sources.github.client import GitHub
-from metrics_assets.sources.http import ApiClient
+from metrics_assets.sources.http import ApiClient, Token, Validator
+from metrics_assets.warehouse.collection import Book
 from metrics_assets.warehouse.write import PersonKeys
 
 PEOPLE = PersonKeys(b"a secret of the test, long enough")
-# Commits come last: they ask what was deployed and tagged.
-ENTITIES = ("pull_requests", "issues", "releases", "tags", "deployments", "stargazers", "forks", "commits")
 LAST = date(2025, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """What the look at the portfolio gave, and the collection after it."""
+
+    portfolio: Collected
+    entities: Collected
 
 
 def settings_of(*repositories: str, start: str = "2023-01-01", **more: Any) -> Settings:
@@ -35,26 +43,34 @@ def collect(
     first: date,
     entities: Sequence[str] = ENTITIES,
     *,
+    last: date = LAST,
     run_id: str = "run",
     page_size: int = 50,
     repositories: bool = True,
-) -> dict[str, Collected]:
-    """Collect repositories and entities over [first, LAST], each as its asset does."""
+    recollect: bool = False,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Both:
+    """Collect repositories and entities over [first, last], as the two assets do."""
 
-    async def go() -> dict[str, Collected]:
-        async with ApiClient(url, {"Authorization": "Bearer of-the-test"}) as client:
+    async def go() -> Both:
+        book = Book(engine, run_id, first, last + timedelta(days=1))
+        validators = book.validators(url)
+        async with ApiClient(url, credentials=[Token("the test's", "of-the-test")], sleep=sleep) as client:
             collector = Collector(
                 engine=engine,
-                github=GitHub(client, page_size=page_size),
+                github=GitHub(
+                    client,
+                    page_size=page_size,
+                    known=lambda address: Validator(*validators[address]) if address in validators else None,
+                ),
                 people=PEOPLE,
                 settings=settings,
-                run_id=run_id,
-                days=Days(first, LAST + timedelta(days=1)),
+                book=book,
+                days=Days(first, last + timedelta(days=1)),
+                recollect=recollect,
             )
-            done = {"repositories": await collect_repositories(collector)} if repositories else {}
-            for entity in entities:
-                done[entity] = await collector.collect(entity)
-            return done
+            portfolio = await collect_repositories(collector) if repositories else Collected()
+            return Both(portfolio, await collector.collect(entities))
 
     return asyncio.run(go())
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -223,8 +224,12 @@ def test_a_second_collection_changes_nothing(whole: sa.Engine, server: DemoServe
     settings = settings_of(start="2019-01-01", organizations=["aurora"])
     again = collect(server.url, whole, settings, EVERYTHING, run_id="again")
     assert contents(whole) == before
-    written = {table: count for one in again.values() for table, count in one.rows_written.items()}
-    assert {table: count for table, count in written.items() if count and table != "raw.repository_counters"} == {}
+    assert not any(again.entities.rows_written.values())
+    assert again.entities.requests == 0  # the look at the portfolio shows that nothing changed
+    recollected = collect(server.url, whole, settings, EVERYTHING, run_id="all again", recollect=True)
+    assert recollected.entities.requests > 100
+    assert contents(whole) == before
+    assert {table: count for table, count in recollected.entities.rows_written.items() if count} == {}
 
 
 def test_a_later_range_asks_for_less_and_still_gives_what_is_open(server: DemoServer, warehouse: sa.Engine) -> None:
@@ -232,9 +237,12 @@ def test_a_later_range_asks_for_less_and_still_gives_what_is_open(server: DemoSe
     done = collect(server.url, warehouse, settings, date(2025, 12, 20), ("pull_requests", "issues"))
     untouched = "select count(*) from raw.pull_requests where state = 'open' and updated_at < '2025-12-01'"
     assert rows(warehouse, untouched)[0] >= 1
-    first = done["pull_requests"].requests
+    first = done.entities.rows_read["raw.pull_requests"]
+    # A change: else nothing would be asked for at all.
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update ops.collection_state set mark = 'another'"))
     done = collect(server.url, warehouse, settings, date(2025, 12, 20), ("pull_requests",), run_id="second")
-    assert done["pull_requests"].requests < first  # the backlog is asked for once
+    assert 0 < done.entities.rows_read["raw.pull_requests"] < first  # the backlog is asked for once
     at_provider = rows(
         warehouse, "select distinct rows_at_provider from ops.collection_log where entity = 'pull_requests'"
     )
@@ -243,27 +251,30 @@ def test_a_later_range_asks_for_less_and_still_gives_what_is_open(server: DemoSe
 
 
 def test_nothing_is_lost_when_items_are_updated_while_they_are_read(warehouse: sa.Engine, history: History) -> None:
-    """Between any two pages an item that has not been read yet is updated and so moves to the front."""
+    """Between any two pages the item that has been untouched for longest is updated and so moves to the front."""
     billing = next(one for one in history.repositories if one.name == "billing")
+    moved: list[int] = []
     with DemoServer(history) as server:
-        nodes = server.app.graph.repository("aurora/billing")
-        assert nodes is not None
-        now = datetime(2026, 1, 1, tzinfo=UTC)
-        moved: list[int] = []
 
         def touch(seen: Seen) -> Fault | None:
-            nonlocal now
-            if seen.body.get("variables", {}).get("cursor") and len(moved) < 12:
-                for items in (nodes.pull_requests, nodes.issues):
-                    oldest = min(items, key=lambda item: str(item["updatedAt"]))
-                    now += timedelta(seconds=1)
-                    oldest["updatedAt"] = now.strftime("%Y-%m-%dT%H:%M:%SZ")
-                    moved.append(oldest["number"])
+            if (seen.body.get("variables") or {}).get("issues_after") and len(moved) < 12:
+                now = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=len(moved))
+                one = next(one for one in server.app.history.repositories if one.name == "billing")
+                pull = min(one.pull_requests, key=lambda item: item.updated_at)
+                issue = min(one.issues, key=lambda item: item.updated_at)
+                changed = replace(
+                    one,
+                    pull_requests=_with(one.pull_requests, replace(pull, updated_at=now)),
+                    issues=_with(one.issues, replace(issue, updated_at=now)),
+                )
+                others = tuple(other for other in server.app.history.repositories if other.name != "billing")
+                server.play(replace(server.app.history, repositories=(*others, changed)))
+                moved.extend([pull.number, issue.number])
             return None
 
         server.faults.append(touch)
         settings = settings_of("aurora/billing")
-        collect(server.url, warehouse, settings, date(2025, 6, 1), ("pull_requests", "issues"), page_size=20)
+        collect(server.url, warehouse, settings, date(2025, 6, 1), ("pull_requests", "issues"), page_size=10)
     assert len(moved) >= 12
     for table, items in (("pull_requests", billing.pull_requests), ("issues", billing.issues)):
         assert set(rows(warehouse, f"select number from raw.{table}")) == {item.number for item in items}
@@ -282,7 +293,7 @@ def test_a_merge_brings_in_everything_it_stands_on(warehouse: sa.Engine) -> None
     with DemoServer(history) as server:
         done = collect(server.url, warehouse, settings, date(2025, 12, 28), ("commits",), run_id="later")
     assert set(rows(warehouse, "select sha from raw.commits where on_default_branch")) == default_branch(one)
-    assert done["commits"].requests < 30
+    assert done.entities.requests < 30
 
 
 def test_deployed_and_tagged_commits_off_the_default_branch(warehouse: sa.Engine) -> None:
@@ -316,7 +327,7 @@ def test_deployed_and_tagged_commits_off_the_default_branch(warehouse: sa.Engine
             made(3, "f" * 40, "production"),  # its commit is gone
         ),
     )  # fmt: skip
-    with DemoServer(History(now=at + timedelta(days=1), repositories=(one,))) as server:
+    with DemoServer(History(now=at + timedelta(days=3), repositories=(one,))) as server:
         done = collect(
             server.url,
             warehouse,
@@ -324,7 +335,7 @@ def test_deployed_and_tagged_commits_off_the_default_branch(warehouse: sa.Engine
             date(2025, 12, 29),
             ("tags", "deployments", "commits"),
         )
-    assert done["commits"].missing == {}
+    assert done.entities.missing == {}
     stored = dict(rows(warehouse, "select sha, on_default_branch from raw.commits"))
     assert {commit.sha for commit in (*fix, *hot)} <= {sha for sha, on in stored.items() if not on}
     assert preview[-1].sha not in stored
@@ -368,7 +379,7 @@ def test_faults_that_pass_leave_no_trace(
 
     server.faults.append(every_fifth)
     done = collect(server.url, warehouse, settings_of("aurora/toolkit", start="2019-01-01"), EVERYTHING)
-    assert all(one.missing == {} for one in done.values())
+    assert done.portfolio.missing == done.entities.missing == {}
     identity = rows(warehouse, "select repository_id from raw.repositories")[0]
     for table, found in contents(warehouse).items():
         assert found == [row for row in contents(whole)[table] if row.startswith(f"({identity},")], table
@@ -381,8 +392,8 @@ def test_repositories_that_cannot_be_had_do_not_stop_the_others(server: DemoServ
         Rule(Fault(status=451, body={"message": "Repository access blocked"}), path="aurora/taken"),
     ]
     done = collect(server.url, warehouse, settings_of(*names), date(2025, 6, 1), ("pull_requests", "commits", "tags"))
-    assert set(done["repositories"].missing) == {"aurora/nowhere", "aurora/secret", "aurora/taken"}
-    assert done["commits"].missing == done["pull_requests"].missing == {}
+    assert set(done.portfolio.missing["repositories"]) == {"aurora/nowhere", "aurora/secret", "aurora/taken"}
+    assert done.entities.missing == {}
     assert set(rows(warehouse, "select repository from ops.repository_settings")) == {
         "aurora/api", "aurora/legacy", "aurora/sandbox",
     }  # fmt: skip
@@ -398,24 +409,26 @@ def test_repositories_that_cannot_be_had_do_not_stop_the_others(server: DemoServ
     assert rows(warehouse, "select count(*) from raw.pull_requests")[0] > 400
 
 
-def test_a_repository_that_goes_away_keeps_its_history_and_says_so(server: DemoServer, warehouse: sa.Engine) -> None:
+def test_a_repository_that_goes_away_keeps_its_history_and_says_so(history: History, warehouse: sa.Engine) -> None:
     settings = settings_of("aurora/legacy", "aurora/toolkit")
-    collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",))
-    before = rows(warehouse, "select count(*) from raw.issues")
-    server.faults.append(Rule(Fault(status=404, body={"message": "Not Found"}), path="aurora/legacy"))
-    done = collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",), run_id="later")
-    assert "aurora/legacy" in done["repositories"].missing
-    assert done["issues"].missing == {}
-    assert rows(warehouse, "select count(*) from raw.issues") == before
-    assert ("aurora/legacy", "gone") in rows(warehouse, "select repository, state from raw.repositories")
-    assert rows(
-        warehouse,
-        "select outcome, reason from ops.collection_log where run_id = 'later' and entity = 'issues' "
-        "and repository = 'aurora/legacy'",
-    ) == [("skipped", "the repository is gone")]
-    server.faults.clear()
-    collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",), run_id="back")
-    assert ("aurora/legacy", "archived") in rows(warehouse, "select repository, state from raw.repositories")
+    without = replace(history, repositories=tuple(one for one in history.repositories if one.name != "legacy"))
+    with DemoServer(history) as server:
+        collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",))
+        before = rows(warehouse, "select count(*) from raw.issues")
+        server.play(without)
+        done = collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",), run_id="later")
+        assert "404" in done.portfolio.missing["repositories"]["aurora/legacy"]
+        assert done.entities.missing == {}
+        assert rows(warehouse, "select count(*) from raw.issues") == before
+        assert ("aurora/legacy", "gone") in rows(warehouse, "select repository, state from raw.repositories")
+        assert rows(
+            warehouse,
+            "select outcome, reason from ops.collection_log where run_id = 'later' and entity = 'issues' "
+            "and repository = 'aurora/legacy'",
+        ) == [("skipped", "the repository is gone")]
+        server.play(history)
+        collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",), run_id="back")
+        assert ("aurora/legacy", "archived") in rows(warehouse, "select repository, state from raw.repositories")
 
 
 def test_an_entity_that_fails_is_incomplete_and_named(server: DemoServer, warehouse: sa.Engine) -> None:
@@ -426,9 +439,11 @@ def test_an_entity_that_fails_is_incomplete_and_named(server: DemoServer, wareho
     server.faults.append(forbidden)
     settings = settings_of("aurora/legacy", "aurora/toolkit")
     done = collect(server.url, warehouse, settings, date(2025, 6, 1), ("issues",))
-    assert done["issues"].missing == {
-        "aurora/toolkit": "GraphQL query issues (aurora/toolkit): Resource not accessible; "
-        "give the token the permission for this."
+    assert done.entities.missing == {
+        "issues": {
+            "aurora/toolkit": "GraphQL, issues of aurora/toolkit: Resource not accessible; "
+            "give the token the permission for this."
+        }
     }
     assert rows(warehouse, "select repository, outcome from ops.collection_log where entity = 'issues' order by 1") == [
         ("aurora/legacy", "complete"), ("aurora/toolkit", "incomplete"),
@@ -439,12 +454,12 @@ def test_an_entity_that_fails_is_incomplete_and_named(server: DemoServer, wareho
 def test_an_organization_that_cannot_be_listed_loses_nothing(server: DemoServer, warehouse: sa.Engine) -> None:
     settings = settings_of("aurora/legacy", organizations=["aurora", "nobody"])
     done = collect(server.url, warehouse, settings, date(2025, 6, 1), ())
-    assert set(done["repositories"].missing) == {"nobody"}
+    assert set(done.portfolio.missing["repositories"]) == {"nobody"}
     known = rows(warehouse, "select repository from ops.repository_settings order by 1")
     assert known == sorted(f"aurora/{name}" for name in NAMES)
     server.faults.append(Rule(Fault(status=404, body={"message": "Not Found"}), path="/orgs/aurora"))
     done = collect(server.url, warehouse, settings, date(2025, 6, 1), (), run_id="later")
-    assert set(done["repositories"].missing) == {"aurora", "nobody"}
+    assert set(done.portfolio.missing["repositories"]) == {"aurora", "nobody"}
     assert rows(warehouse, "select repository from ops.repository_settings order by 1") == known
     assert rows(
         warehouse, "select outcome from ops.collection_log where repository = 'aurora' and run_id = 'later'"
@@ -472,6 +487,10 @@ def test_no_person_of_the_organisation_is_in_the_warehouse(whole: sa.Engine, his
 
 def _timelines(one: Repository) -> list[PullRequest | Issue]:
     return [*one.pull_requests, *one.issues]
+
+
+def _with(items: tuple[Any, ...], changed: Any) -> tuple[Any, ...]:
+    return tuple(changed if item.number == changed.number else item for item in items)
 
 
 def key(user: User | None) -> str | None:
@@ -519,7 +538,7 @@ def _long_lived_branch() -> tuple[History, set[str]]:
         branches={"main": merge.sha},
         commits=tuple(commits),
     )
-    return History(now=datetime(2025, 12, 31, tzinfo=UTC), repositories=(one,)), {c.sha for c in (*branch, merge)}
+    return History(now=datetime(2026, 1, 1, 1, tzinfo=UTC), repositories=(one,)), {c.sha for c in (*branch, merge)}
 
 
 def _before(history: History, late: set[str]) -> History:

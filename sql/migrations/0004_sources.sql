@@ -304,6 +304,8 @@ create table ops.platform_settings (
     primary key (platform, community)
 );
 
+alter table ops.repository_settings add column git text;  -- where git clones it, if that is wanted
+
 -- The newest look at each repository: a mark per entity that changes when the entity does, and the provider's counts.
 create table ops.probes (
     repository_id bigint primary key,
@@ -321,10 +323,17 @@ create table ops.collection_state (
     mark text,  -- the probe's, of the last complete collection
     covers_from timestamptz,  -- everything updated since then is held
     collected_at timestamptz,  -- the provider's clock at the start of the last complete collection
+    days datemultirange not null default '{}',  -- the days that were collected completely
     outside bigint,  -- rows that the provider counts and that are older than `start`
+    swept_at timestamptz,  -- when deleted rows were last looked for
     position jsonb,  -- where an unfinished collection stands
     primary key (repository_id, entity)
 );
+insert into ops.collection_state (repository_id, entity, days)
+select repository_id, entity, range_agg(daterange(range_start, range_end))
+from ops.collection_log
+where outcome = 'complete' and repository_id is not null
+group by repository_id, entity;
 
 -- Validators of answers (ETag, Last-Modified) by address, so that what did not change is not sent again.
 create table ops.http_validators (
@@ -355,4 +364,3 @@ alter table ops.collection_log alter column requests type numeric;
 alter table ops.collection_log alter column points type numeric;
 alter table ops.collection_log add column error_class text;
 alter table ops.collection_log add column source text not null default 'github';
-alter table ops.collection_log add column unchanged boolean not null default false;

@@ -3,14 +3,21 @@
 create or replace view ops.collected_days as
 select
     repository_id,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'pull_requests'), '{}') as pull_requests,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'issues'), '{}') as issues,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'commits'), '{}') as commits,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'releases'), '{}') as releases,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'tags'), '{}') as tags,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'deployments'), '{}') as deployments,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'stargazers'), '{}') as stargazers,
-    coalesce(range_agg(daterange(range_start, range_end)) filter (where entity = 'forks'), '{}') as forks
-from ops.collection_log
-where outcome = 'complete' and repository_id is not null
+    coalesce(range_agg(days) filter (where entity = 'pull_requests'), '{}') as pull_requests,
+    coalesce(range_agg(days) filter (where entity = 'issues'), '{}') as issues,
+    coalesce(range_agg(days) filter (where entity = 'commits'), '{}') as commits,
+    coalesce(range_agg(days) filter (where entity = 'releases'), '{}') as releases,
+    coalesce(range_agg(days) filter (where entity = 'tags'), '{}') as tags,
+    coalesce(range_agg(days) filter (where entity = 'deployments'), '{}') as deployments,
+    coalesce(range_agg(days) filter (where entity = 'stargazers'), '{}') as stargazers,
+    coalesce(range_agg(days) filter (where entity = 'forks'), '{}') as forks,
+    coalesce(range_agg(days) filter (where entity = 'review_comments'), '{}') as review_comments,
+    coalesce(range_agg(days) filter (where entity = 'discussions'), '{}') as discussions,
+    coalesce(range_agg(days) filter (where entity = 'milestones'), '{}') as milestones,
+    coalesce(range_agg(days) filter (where entity = 'workflow_runs'), '{}') as workflow_runs,
+    coalesce(range_agg(days) filter (where entity = 'contributors'), '{}') as contributors,
+    coalesce(range_agg(days) filter (where entity = 'security_advisories'), '{}') as security_advisories,
+    coalesce(range_agg(days) filter (where entity = 'dependabot_alerts'), '{}') as dependabot_alerts,
+    coalesce(range_agg(days) filter (where entity = 'traffic'), '{}') as traffic
+from ops.collection_state
 group by repository_id;

@@ -6,6 +6,7 @@ still differ a field lists both places. What is not asked of GitHub here is not 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -299,43 +300,45 @@ def mentions(text: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-class GitPerson(_Model):
-    email: str | None = None
-    date: datetime
-
-
 class ParentCommit(_Model):
     sha: str
 
 
-class CommitDetails(_Model):
-    author: GitPerson
-    committer: GitPerson
-    message: str = ""
+def _account_or_none(value: Any) -> Any:
+    """The account behind a commit: REST's `author`, where {} stands for none, or the `user` in GraphQL's."""
+    if isinstance(value, dict) and "login" not in value:
+        return value.get("user")
+    return value
 
 
 class Commit(_Model):
-    """REST /commits and /commits/{sha}."""
+    """REST /commits and /commits/{sha}, or a node of commits.graphql."""
 
     sha: str
-    parents: list[ParentCommit] = Field(default_factory=list)
-    commit: CommitDetails
+    parents: Annotated[list[ParentCommit], BeforeValidator(_nodes)] = Field(default_factory=list)
+    message: str = Field("", validation_alias=AliasChoices("message", AliasPath("commit", "message")))
+    authored_at: datetime = Field(validation_alias=AliasChoices("authored_at", AliasPath("commit", "author", "date")))
+    committed_at: datetime = Field(
+        validation_alias=AliasChoices("committed_at", AliasPath("commit", "committer", "date"))
+    )
+    email: str | None = Field(
+        None, validation_alias=AliasChoices(AliasPath("commit", "author", "email"), AliasPath("author", "email"))
+    )
     additions: int | None = None
     deletions: int | None = None
-    # An empty object stands for an account that GitHub cannot name.
-    author: Annotated[User | None, BeforeValidator(lambda value: value or None)] = None
+    author: Annotated[User | None, BeforeValidator(_account_or_none)] = None
 
     def record(self, repository_id: int, *, on_default_branch: bool) -> records.Commit:
-        subject = self.commit.message.split("\n", 1)[0]
+        subject = self.message.split("\n", 1)[0]
         number = _SQUASH.search(subject) or _MERGE.match(subject)
-        reverts = _REVERTS.search(self.commit.message)
+        reverts = _REVERTS.search(self.message)
         return records.Commit(
             repository_id=repository_id,
             sha=self.sha,
             parents=[parent.sha for parent in self.parents],
             author=self._author(),
-            authored_at=self.commit.author.date,
-            committed_at=self.commit.committer.date,
+            authored_at=self.authored_at,
+            committed_at=self.committed_at,
             pull_request_number=int(number.group(1)) if number else None,
             reverts_sha=reverts.group(1) if reverts else None,
             additions=self.additions,
@@ -346,12 +349,32 @@ class Commit(_Model):
     def _author(self) -> Account | None:
         if self.author is not None:
             return self.author.account()
-        email = self.commit.author.email
-        return Account(email, is_bot="[bot]" in email) if email else None
+        return account_of_email(self.email)
+
+
+_NO_REPLY = re.compile(r"(?:\d+\+)?([^@+]+)@users\.noreply\.github\.com", re.IGNORECASE)
+
+
+def account_of_email(email: str | None) -> Account | None:
+    """Who wrote a commit that GitHub ties to no account: the login in GitHub's own addresses, else the address."""
+    if not email:
+        return None
+    found = _NO_REPLY.fullmatch(email)
+    return User(login=found.group(1)).account() if found else Account(email, is_bot="[bot]" in email)
+
+
+class ReleaseAsset(_Model):
+    """A file of a release."""
+
+    node_id: str
+    name: str
+    size: int = 0
+    download_count: int = 0
+    created_at: datetime
 
 
 class Release(_Model):
-    """REST /releases and /releases/{id}."""
+    """REST /releases and /releases/{id}, or a node of releases.graphql."""
 
     id: int
     tag_name: str
@@ -361,6 +384,31 @@ class Release(_Model):
     prerelease: bool = False
     created_at: datetime
     published_at: datetime | None = None
+    assets: Annotated[list[ReleaseAsset], BeforeValidator(_nodes)] = Field(default_factory=list)
+
+    def asset_records(self, repository_id: int, observed_on: date) -> list[records.Record]:
+        """The release's files, and how often they were downloaded so far."""
+        rows: list[records.Record] = []
+        for asset in self.assets:
+            rows.append(
+                records.ReleaseAsset(
+                    repository_id=repository_id,
+                    asset_id=asset.node_id,
+                    release_id=self.id,
+                    name=asset.name,
+                    size_bytes=asset.size,
+                    created_at=asset.created_at,
+                )
+            )
+            rows.append(
+                records.ReleaseAssetCounter(
+                    repository_id=repository_id,
+                    asset_id=asset.node_id,
+                    observed_on=observed_on,
+                    downloads=asset.download_count,
+                )
+            )
+        return rows
 
     def record(self, repository_id: int) -> records.Release:
         return records.Release(
@@ -487,3 +535,460 @@ class Fork(_Model):
             owner=_account(self.owner),
             created_at=self.created_at,
         )
+
+
+class ReviewComment(_Model):
+    """REST /pulls/comments."""
+
+    id: int
+    pull_request_review_id: int | None = None
+    in_reply_to_id: int | None = None
+    pull_request_url: str
+    user: User | None = None
+    created_at: datetime
+    updated_at: datetime
+
+    def record(self, repository_id: int) -> records.ReviewComment:
+        return records.ReviewComment(
+            repository_id=repository_id,
+            comment_id=self.id,
+            # GitHub lets every reply name the first comment of its thread.
+            thread_id=self.in_reply_to_id or self.id,
+            number=int(self.pull_request_url.rsplit("/", 1)[-1]),
+            review_id=self.pull_request_review_id,
+            author=_account(self.user),
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+        )
+
+
+class _NodeId(_Model):
+    node_id: str
+
+
+class DiscussionComment(_Model):
+    node_id: str
+    created_at: datetime
+    is_answer: bool = False
+    user: User | None = None
+    reply_to: _NodeId | None = None
+    replies: Annotated[list[DiscussionComment], BeforeValidator(_nodes)] = Field(default_factory=list)
+
+    def records(self, repository_id: int, number: int) -> list[records.Record]:
+        """The comment and the replies to it."""
+        mine = records.DiscussionComment(
+            repository_id=repository_id,
+            comment_id=self.node_id,
+            number=number,
+            reply_to=self.reply_to.node_id if self.reply_to else None,
+            author=_account(self.user),
+            is_answer=self.is_answer,
+            created_at=self.created_at,
+        )
+        rows: list[records.Record] = [mine]
+        for reply in self.replies:
+            rows += reply.records(repository_id, number)
+        return rows
+
+
+class DiscussionComments(_Model):
+    page_info: PageInfo = Field(default=PageInfo(), alias="pageInfo")
+    total_count: int = Field(0, alias="totalCount")
+    nodes: list[DiscussionComment] = Field(default_factory=list)
+
+
+class DiscussionCategory(_Model):
+    name: str
+    is_answerable: bool = False
+
+
+class Discussion(_Model):
+    """A node of discussions.graphql."""
+
+    node_id: str
+    number: int
+    title: str | None = None
+    category: DiscussionCategory
+    user: User | None = None
+    created_at: datetime
+    updated_at: datetime
+    closed_at: datetime | None = None
+    answer_chosen_at: datetime | None = None
+    answer: DiscussionComment | None = None
+    upvotes: int = 0
+    comments: DiscussionComments = DiscussionComments()
+
+    def record(self, repository_id: int) -> records.Discussion:
+        return records.Discussion(
+            repository_id=repository_id,
+            number=self.number,
+            title=self.title,
+            category=self.category.name,
+            is_answerable=self.category.is_answerable,
+            author=_account(self.user),
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            closed_at=self.closed_at,
+            answered_at=self.answer_chosen_at,
+            answer_created_at=self.answer.created_at if self.answer else None,
+            answer_author=_account(self.answer.user) if self.answer else None,
+            upvotes=self.upvotes,
+            comments=self.comments.total_count,
+        )
+
+
+def _total(value: Any) -> Any:
+    """A GraphQL connection of which only the count was asked for, as REST's number."""
+    return value["totalCount"] if isinstance(value, dict) and "totalCount" in value else value
+
+
+Total = Annotated[int | None, BeforeValidator(_total)]
+
+
+class Milestone(_Model):
+    """REST /milestones, or a node of milestones.graphql."""
+
+    number: int
+    title: str
+    state: LowerText
+    created_at: datetime
+    updated_at: datetime
+    due_on: datetime | None = None
+    closed_at: datetime | None = None
+    open_issues: Total = None
+    closed_issues: Total = None
+
+    def record(self, repository_id: int) -> records.Milestone:
+        return records.Milestone(
+            repository_id=repository_id,
+            number=self.number,
+            title=self.title,
+            state=self.state,
+            created_at=self.created_at,
+            updated_at=self.updated_at,
+            due_on=self.due_on,
+            closed_at=self.closed_at,
+            issues_open=self.open_issues,
+            issues_closed=self.closed_issues,
+        )
+
+
+class WorkflowRun(_Model):
+    """REST /actions/runs."""
+
+    id: int
+    name: str | None = None
+    workflow_id: int
+    run_number: int
+    run_attempt: int = 1
+    event: str
+    head_branch: str | None = None
+    head_sha: str
+    status: str
+    conclusion: str | None = None
+    actor: User | None = None
+    created_at: datetime
+    run_started_at: datetime | None = None
+    updated_at: datetime
+    check_suite_node_id: str | None = None
+
+    def record(self, repository_id: int) -> records.WorkflowRun:
+        return records.WorkflowRun(
+            repository_id=repository_id,
+            run_id=self.id,
+            workflow_id=self.workflow_id,
+            workflow=self.name,
+            number=self.run_number,
+            attempt=self.run_attempt,
+            event=self.event,
+            branch=self.head_branch,
+            sha=self.head_sha,
+            status=self.status,
+            conclusion=self.conclusion,
+            actor=_account(self.actor),
+            created_at=self.created_at,
+            started_at=self.run_started_at,
+            updated_at=self.updated_at,
+        )
+
+
+class WorkflowRuns(_Model):
+    total_count: int
+    workflow_runs: list[WorkflowRun]
+
+
+class WorkflowJob(_Model):
+    """REST /actions/runs/{id}/jobs, or a check run of jobs.graphql."""
+
+    id: int
+    name: str
+    status: LowerText
+    conclusion: LowerText | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+    def record(self, repository_id: int, run_id: int) -> records.WorkflowJob:
+        return records.WorkflowJob(
+            repository_id=repository_id,
+            job_id=self.id,
+            run_id=run_id,
+            name=self.name,
+            status=self.status,
+            conclusion=self.conclusion,
+            started_at=self.started_at,
+            completed_at=self.completed_at,
+        )
+
+
+class WorkflowJobs(_Model):
+    """REST /actions/runs/{id}/jobs."""
+
+    total_count: int
+    jobs: list[WorkflowJob]
+
+
+class CheckSuite(_Model):
+    """A node of jobs.graphql."""
+
+    suite_id: str
+    jobs: Annotated[list[WorkflowJob], BeforeValidator(_nodes)] = Field(default_factory=list)
+
+
+class Contributor(_Model):
+    """REST /contributors?anon=1; who has no account has an e-mail address instead of a login."""
+
+    login: str | None = None
+    type: str = "User"
+    email: str | None = None
+    contributions: int
+
+    def record(self, repository_id: int) -> records.Contributor | None:
+        account = User(login=self.login, type=self.type).account() if self.login else account_of_email(self.email)
+        if account is None:
+            return None
+        return records.Contributor(repository_id=repository_id, person=account, commits=self.contributions)
+
+
+class SecurityAdvisory(_Model):
+    """REST /security-advisories."""
+
+    ghsa_id: str
+    severity: str | None = None
+    state: str = "published"
+    summary: str | None = None
+    published_at: datetime | None = None
+    updated_at: datetime | None = None
+    withdrawn_at: datetime | None = None
+
+    def record(self, repository_id: int) -> records.SecurityAdvisory:
+        return records.SecurityAdvisory(
+            repository_id=repository_id,
+            advisory_id=self.ghsa_id,
+            severity=self.severity,
+            state=self.state,
+            summary=self.summary,
+            published_at=self.published_at,
+            updated_at=self.updated_at,
+            withdrawn_at=self.withdrawn_at,
+        )
+
+
+class DependabotAlert(_Model):
+    """REST /dependabot/alerts."""
+
+    number: int
+    state: str
+    severity: str | None = Field(None, validation_alias=AliasPath("security_advisory", "severity"))
+    ecosystem: str | None = Field(None, validation_alias=AliasPath("dependency", "package", "ecosystem"))
+    dependency: str | None = Field(None, validation_alias=AliasPath("dependency", "package", "name"))
+    advisory_id: str | None = Field(None, validation_alias=AliasPath("security_advisory", "ghsa_id"))
+    created_at: datetime
+    updated_at: datetime | None = None
+    fixed_at: datetime | None = None
+    dismissed_at: datetime | None = None
+
+    def record(self, repository_id: int) -> records.DependabotAlert:
+        return records.DependabotAlert(repository_id=repository_id, **self.model_dump())
+
+
+class TrafficDay(_Model):
+    timestamp: datetime
+    count: int
+    uniques: int
+
+
+class Views(_Model):
+    """REST /traffic/views."""
+
+    views: list[TrafficDay]
+
+
+class Clones(_Model):
+    """REST /traffic/clones."""
+
+    clones: list[TrafficDay]
+
+
+class Referrer(_Model):
+    """REST /traffic/popular/referrers."""
+
+    referrer: str
+    count: int
+    uniques: int
+
+
+class PopularPath(_Model):
+    """REST /traffic/popular/paths."""
+
+    path: str
+    count: int
+    uniques: int
+
+
+class _Named(_Model):
+    name: str
+
+
+class _Topic(_Model):
+    topic: _Named
+
+
+class _Head(_Model):
+    sha: str | None = None
+    check_suites: SignOfList | None = None
+
+
+class DefaultBranch(_Model):
+    name: str
+    target: _Head | None = None
+
+
+class Sign(_Model):
+    """What the newest row of a list shows of it."""
+
+    updated_at: datetime | None = None
+    created_at: datetime | None = None
+    starred_at: datetime | None = None
+    state: str | None = None
+    name: str | None = None
+    target: _Head | None = None
+
+    def text(self) -> str:
+        shown = (self.updated_at, self.created_at, self.starred_at)
+        times = [at.isoformat() for at in shown if at]
+        return "/".join([*times, *filter(None, (self.state, self.name, self.target.sha if self.target else None))])
+
+
+class SignOfList(_Model):
+    """How long a list is, and its newest rows."""
+
+    total_count: int = Field(0, alias="totalCount")
+    newest: list[Sign] = Field(default_factory=list, validation_alias=AliasChoices("nodes", "edges"))
+
+    def mark(self) -> str:
+        """A text that changes when the list does."""
+        return "|".join([str(self.total_count), *(sign.text() for sign in self.newest if sign)])
+
+
+class Probe(_Model):
+    """A repository of probe.graphql."""
+
+    id: int
+    full_name: str
+    private: bool = False
+    fork: bool = False
+    archived: bool = False
+    empty: bool = False
+    has_issues: bool = True
+    default_branch: DefaultBranch | None = None
+    description: str | None = None
+    language: _Named | None = None
+    license: License | None = None
+    topics: Annotated[list[_Topic], BeforeValidator(_nodes)] = Field(default_factory=list)
+    created_at: datetime
+    pushed_at: datetime | None = None
+    permission: str | None = None
+    watchers: Total = None
+    # A list is None where the provider could not say, or did not let us see.
+    pull_requests: SignOfList | None = None
+    pull_requests_open: SignOfList | None = None
+    issues: SignOfList | None = None
+    issues_open: SignOfList | None = None
+    discussions: SignOfList | None = None
+    milestones: SignOfList | None = None
+    releases: SignOfList | None = None
+    tags: SignOfList | None = None
+    deployments: SignOfList | None = None
+    stargazers: SignOfList | None = None
+    forks: SignOfList | None = None
+
+    def record(self) -> records.Repository:
+        return records.Repository(
+            repository_id=self.id,
+            repository=self.full_name,
+            provider="github",
+            state="empty" if self.empty else "archived" if self.archived else "active",
+            default_branch=self.default_branch.name if self.default_branch else None,
+            description=self.description,
+            language=self.language.name if self.language else None,
+            license=self.license.spdx_id if self.license else None,
+            topics=[one.topic.name for one in self.topics],
+            is_fork=self.fork,
+            is_private=self.private,
+            has_issues=self.has_issues,
+            created_at=self.created_at,
+            pushed_at=self.pushed_at,
+        )
+
+    def counters(self, observed_at: datetime) -> records.RepositoryCounters | None:
+        """What the provider counts now; None where it could not say."""
+        if not (self.stargazers and self.forks and self.issues_open and self.pull_requests_open):
+            return None
+        return records.RepositoryCounters(
+            repository_id=self.id,
+            observed_on=observed_at.date(),
+            observed_at=observed_at,
+            stars=self.stargazers.total_count,
+            forks=self.forks.total_count,
+            watchers=self.watchers,
+            issues_and_pull_requests_open=self.issues_open.total_count + self.pull_requests_open.total_count,
+        )
+
+    def totals(self) -> dict[str, int]:
+        """The provider's count of each list that it could count."""
+        return {name: sign.total_count for name, sign in self._signs().items()}
+
+    def marks(self) -> dict[str, str]:
+        """A text per entity that changes when the entity does; none for what the provider could not say."""
+        marks = {name: sign.mark() for name, sign in self._signs().items()}
+        head = self.default_branch.target if self.default_branch else None
+        sha = (head.sha if head else None) or "none"
+        marks["contributors"] = sha
+        if "tags" in marks and "deployments" in marks:
+            # A deployment or a tag may stand on commits off the default branch.
+            marks["commits"] = f"{sha} {marks['tags']} {marks['deployments']}"
+        if "pull_requests" in marks:
+            pushed = self.pushed_at.isoformat() if self.pushed_at else "never"
+            suites = head.check_suites.mark() if head and head.check_suites else ""
+            marks["review_comments"] = marks["pull_requests"]
+            # Runs follow pushes and changes of pull requests; scheduled ones leave a check suite on the newest commit.
+            marks["workflow_runs"] = f"{pushed} {marks['pull_requests']} {suites}"
+        return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in marks.items()}
+
+    def _signs(self) -> dict[str, SignOfList]:
+        signs = {name: getattr(self, name) for name in COUNTED}
+        return {name: sign for name, sign in signs.items() if sign is not None}
+
+
+# The lists that the provider counts.
+COUNTED = (
+    "pull_requests",
+    "issues",
+    "discussions",
+    "milestones",
+    "releases",
+    "tags",
+    "deployments",
+    "stargazers",
+    "forks",
+)

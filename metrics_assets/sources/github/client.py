@@ -1,38 +1,74 @@
-"""GitHub's two APIs over one `ApiClient`: pages of REST lists, pages of GraphQL connections."""
+"""GitHub's two APIs over one `ApiClient`: REST answers and lists, GraphQL queries with partial answers."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from metrics_assets.sources.asking import parse
-from metrics_assets.sources.errors import BadAnswer, Forbidden, NotFound, Unavailable
-from metrics_assets.sources.github.answers import PageInfo
-from metrics_assets.sources.http import TRIES, Answer, ApiClient, Spent
+from metrics_assets.sources.errors import BadAnswer, Blocked, Forbidden, NotFound, SourceError, TooHeavy
+from metrics_assets.sources.http import TRIES, Answer, ApiClient, Spent, Validator
 
-_QUERIES = Path(__file__).with_name("queries")
 _LAST_PAGE = re.compile(r"[?&]page=(\d+)[^>]*>;\s*rel=\"last\"")
 _NEXT_URL = re.compile(r"<([^>]+)>;\s*rel=\"next\"")
-_SMALLEST_PAGE = 5
-_GOOD_PAGES_BEFORE_GROWING = 4
 # What GitHub says when a query took more than its ten seconds.
-_TOO_HEAVY = ("something went wrong", "timeout", "resource limits", "resource_limits_exceeded")
+_TOO_HEAVY = ("something went wrong", "timeout", "timed out", "resource limits", "resource_limits_exceeded")
+_INVALID_CURSOR = "valid cursor"
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a GraphQL connection."""
+class GraphQLError:
+    """One error of a GraphQL answer.
 
-    items: list[dict[str, Any]]
-    total_count: int
-    info: PageInfo
+    Attributes:
+        path: to what is missing because of it, such as ('repository', 'issues'); empty where all is.
+    """
+
+    kind: str
+    message: str
+    path: tuple[str | int, ...]
+
+    @property
+    def passes(self) -> bool:
+        """Whether asking again, or for less, may help."""
+        return self.kind == "INTERNAL" or any(words in self.message.lower() for words in _TOO_HEAVY)
+
+    @property
+    def limits(self) -> bool:
+        """Whether it is about a rate limit."""
+        return self.kind == "RATE_LIMITED" or "rate limit" in self.message.lower()
+
+    def as_source_error(self, what: str) -> SourceError:
+        """The error to raise, or to report for a part of the answer."""
+        text = f"{what}: {(self.message or self.kind)[:200].rstrip('. ')}"
+        if self.kind == "NOT_FOUND":
+            return NotFound(f"{text}; check the name and that the token may see it.")
+        if self.kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
+            return Forbidden(f"{text}; give the token the permission for this.")
+        if self.kind in ("DMCA_TAKEDOWN", "BLOCKED", "UNAVAILABLE_FOR_LEGAL_REASONS"):
+            return Blocked(f"{text}; the provider has blocked access.")
+        if self.passes:
+            return TooHeavy(f"{text}; run it again later.")
+        if _INVALID_CURSOR in self.message:
+            return InvalidCursor(text)
+        return BadAnswer(f"{text}; run it again, and report it as a defect if it stays so.")
+
+
+class InvalidCursor(SourceError):
+    """The place where a list was left is unknown to the provider by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A GraphQL answer: what came, and what did not and why."""
+
+    data: dict[str, Any]
+    errors: list[GraphQLError]
+    points: int
 
 
 @dataclass(slots=True)
@@ -40,42 +76,61 @@ class GitHub:
     """GitHub, or anything that speaks like it.
 
     Attributes:
-        page_size: the rows asked for per page of a GraphQL connection, at the most; pages get smaller while
-            GitHub finds them too heavy and grow back afterwards.
-        spent: requests and points used so far through this object; see `accounted`.
+        page_size: the rows asked for per page of a nested list, at the most.
+        rest, graphql: what was used so far through this object; see `accounted`.
+        known: the stored validator of an address, for conditional requests.
     """
 
     client: ApiClient
     page_size: int = 50
-    spent: Spent = field(default_factory=Spent)
+    rest: Spent = field(default_factory=Spent)
+    graphql: Spent = field(default_factory=Spent)
+    known: Callable[[str], Validator | None] = lambda url: None
 
     def accounted(self) -> GitHub:
         """The same connection with an account of its own."""
-        return replace(self, spent=Spent())
+        return replace(self, rest=Spent(), graphql=Spent())
 
-    async def get(self, path: str, params: dict[str, str | int] | None = None) -> Answer:
-        """One REST answer."""
+    async def get(self, path: str, params: dict[str, str | int] | None = None, *, conditional: bool = False) -> Answer:
+        """One REST answer; with `conditional` it may be `not_modified`."""
         return await self.client.request(
-            "GET", path, resource="core", params=params, spent=self.spent, accept="application/vnd.github+json"
+            "GET",
+            path,
+            resource="core",
+            params=params,
+            spent=self.rest,
+            accept="application/vnd.github+json",
+            known=self.known(self.address(path, params)) if conditional else None,
         )
 
-    async def pages(self, path: str, params: dict[str, str | int] | None = None) -> AsyncGenerator[list[Any], None]:
-        """The pages of a REST list: the first one alone, the rest side by side where their number is known."""
-        first = await self.get(path, {**(params or {}), "per_page": 100})
-        yield _as_list(first)
+    def address(self, path: str, params: dict[str, str | int] | None = None) -> str:
+        """What an answer's validator is stored under."""
+        return str(httpx.URL(f"{self.client.base_url}{path}", params=params or {}))
+
+    async def pages(
+        self, path: str, params: dict[str, str | int] | None = None, *, conditional: bool = False
+    ) -> AsyncGenerator[Answer, None]:
+        """The pages of a REST list: the first one alone, the rest side by side where their number is known.
+
+        With `conditional`, nothing follows where the first page is as it was.
+        """
+        asked = {**(params or {}), "per_page": 100}
+        first = await self.get(path, asked, conditional=conditional)
+        yield first
         link = first.headers.get("link", "")
         last = _LAST_PAGE.search(link)
+        if first.not_modified:
+            return
         if last is None:
             async for answer in self._follow(link):
-                yield _as_list(answer)
+                yield answer
             return
         requests = [
-            asyncio.create_task(self.get(path, {**(params or {}), "per_page": 100, "page": page}))
-            for page in range(2, int(last.group(1)) + 1)
+            asyncio.create_task(self.get(path, {**asked, "page": page})) for page in range(2, int(last.group(1)) + 1)
         ]
         try:
             for request in requests:
-                yield _as_list(await request)
+                yield await request
         finally:
             for request in requests:
                 request.cancel()
@@ -88,72 +143,47 @@ class GitHub:
             yield answer
             following = _NEXT_URL.search(answer.headers.get("link", ""))
 
-    async def query(self, query: str, tries: int = TRIES, /, **variables: Any) -> dict[str, Any]:
-        """The `data` of a GraphQL query from queries/<name>.graphql.
+    async def query(self, document: str, variables: dict[str, Any], what: str, *, tries_if_heavy: int = TRIES) -> Reply:
+        """A GraphQL answer, whole or in part.
+
+        Args:
+            what: names the query in messages, for example 'issues of acme/api'.
 
         Raises:
-            NotFound, Forbidden: what the query is about cannot be seen with this token.
-            BadAnswer: GitHub rejects the query; that is a defect of this product.
+            NotFound, Forbidden, Blocked, TooHeavy, BadAnswer: nothing of it came.
         """
         answer = await self.client.request(
             "POST",
             _graphql_path(self.client.base_url),
             resource="graphql",
-            spent=self.spent,
-            body={"query": document(query), "variables": variables},
+            spent=self.graphql,
+            body={"query": document, "variables": variables},
             retry_answer=_worth_another_try,
-            tries=tries,
+            tries_if_heavy=tries_if_heavy,
         )
-        data, errors = answer.json.get("data"), answer.json.get("errors")
-        if errors:
-            _raise_graphql(errors, query, variables)
+        errors = _errors(answer.json)
+        data = answer.json.get("data")
         if not isinstance(data, dict):
-            raise BadAnswer(f"GraphQL query {query} ({_about(variables)}): the answer has no data.")
-        self.spent.points += int((data.get("rateLimit") or {}).get("cost", 1))
-        return data
-
-    async def connection(self, query: str, /, **variables: Any) -> AsyncIterator[Page]:
-        """All pages of the connection that a query gives as `repository.items`.
-
-        Their `total_count` is that of `repository.whole` where the query asks for it, because `items` may be a
-        part of the list.
-        """
-        cursor: str | None = None
-        size, good = self.page_size, 0
-        while True:
-            try:
-                # A page that is too heavy stays so: rather ask for a smaller one than again for the same.
-                tries = TRIES if size <= _SMALLEST_PAGE else 2
-                data = await self.query(query, tries, pageSize=size, cursor=cursor, **variables)
-            except Unavailable:
-                if size <= _SMALLEST_PAGE:
-                    raise
-                size, good = max(_SMALLEST_PAGE, size // 2), 0
-                continue
-            repository = data.get("repository") or {}
-            found = repository.get("items")
-            if not isinstance(found, dict) or "pageInfo" not in found:
-                raise BadAnswer(f"GraphQL query {query} ({_about(variables)}): the answer has no list of items.")
-            page = Page(
-                items=[item for item in found.get("nodes") or found.get("edges") or [] if item],
-                total_count=int((repository.get("whole") or found).get("totalCount") or 0),
-                info=parse(PageInfo, found["pageInfo"], query),
-            )
-            yield page
-            if not page.info.has_next_page:
-                return
-            cursor, good = page.info.end_cursor, good + 1
-            if good % _GOOD_PAGES_BEFORE_GROWING == 0:
-                size = min(self.page_size, size * 2)
+            if errors:
+                raise errors[0].as_source_error(f"GraphQL, {what}")
+            raise BadAnswer(f"GraphQL, {what}: the answer has no data.")
+        limit = data.get("rateLimit")
+        points = limit.get("cost") if isinstance(limit, dict) else None
+        points = points if isinstance(points, int) else 1
+        self.graphql.points += points
+        self.client.charge(points - 1)
+        return Reply(data, errors, points)
 
 
-@cache
-def document(name: str) -> str:
-    """The text of a query, with the fragments that it uses."""
-    text = (_QUERIES / f"{name}.graphql").read_text(encoding="utf-8")
-    if "...TimelineItem" in text:
-        text += (_QUERIES / "timeline_item.graphql").read_text(encoding="utf-8")
-    return text
+def as_list(answer: Answer) -> list[Any]:
+    """The content of an answer that must be a list.
+
+    Raises:
+        BadAnswer: it is something else.
+    """
+    if not isinstance(answer.json, list):
+        raise BadAnswer(f"GET {answer.url}: a list was expected, not {type(answer.json).__name__}.")
+    return answer.json
 
 
 def _graphql_path(base_url: str) -> str:
@@ -161,37 +191,31 @@ def _graphql_path(base_url: str) -> str:
     return str(httpx.URL(base_url).join("/api/graphql")) if base_url.endswith("/api/v3") else "/graphql"
 
 
+def _errors(content: Any) -> list[GraphQLError]:
+    listed = content.get("errors") if isinstance(content, dict) else None
+    found = []
+    for error in listed if isinstance(listed, list) else [listed] if listed else []:
+        named = error if isinstance(error, dict) else {"message": str(error)}
+        path = named.get("path")
+        found.append(
+            GraphQLError(
+                kind=str(named.get("type") or ""),
+                message=str(named.get("message") or ""),
+                path=tuple(path) if isinstance(path, list) else (),
+            )
+        )
+    return found
+
+
 def _worth_another_try(content: Any) -> str | None:
-    """Why a GraphQL answer has to be asked again: errors that pass by themselves, or with a smaller page."""
+    """Why a GraphQL answer has to be asked again: a limit, or an error that passes and left nothing."""
     if not isinstance(content, dict):
         return "the GraphQL answer is not an object"
-    errors = content.get("errors") or []
-    for error in errors if isinstance(errors, list) else []:
-        named = error if isinstance(error, dict) else {}
-        message, kind = str(named.get("message") or ""), str(named.get("type") or "")
-        if kind == "RATE_LIMITED" or "rate limit" in message.lower():
-            return f"GraphQL rate limit: {message or kind}"
-        if kind == "INTERNAL" or any(words in message.lower() for words in _TOO_HEAVY):
-            return f"GraphQL error: {message or kind}"
+    data = content.get("data")
+    anything = isinstance(data, dict) and any(data[name] is not None for name in data if name != "rateLimit")
+    for error in _errors(content):
+        if error.limits:
+            return f"GraphQL rate limit: {error.message or error.kind}"
+        if error.passes and not anything:
+            return f"GraphQL error: {error.message or error.kind}"
     return None
-
-
-def _raise_graphql(errors: Any, name: str, variables: dict[str, Any]) -> None:
-    first = errors[0] if isinstance(errors, list) else errors
-    kind, message = (first.get("type"), first.get("message")) if isinstance(first, dict) else (None, None)
-    what = f"GraphQL query {name} ({_about(variables)}): {str(message or kind or first)[:200].rstrip('. ')}"
-    if kind == "NOT_FOUND":
-        raise NotFound(f"{what}; check the name and that the token may see it.")
-    if kind in ("FORBIDDEN", "INSUFFICIENT_SCOPES"):
-        raise Forbidden(f"{what}; give the token the permission for this.")
-    raise BadAnswer(f"{what}; run it again, and report it as a defect if it stays so.")
-
-
-def _about(variables: dict[str, Any]) -> str:
-    return f"{variables['owner']}/{variables['name']}" if "owner" in variables else str(variables.get("id", ""))
-
-
-def _as_list(answer: Answer) -> list[Any]:
-    if not isinstance(answer.json, list):
-        raise BadAnswer(f"GET {answer.url}: a list was expected, not {type(answer.json).__name__}.")
-    return answer.json
