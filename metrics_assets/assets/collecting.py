@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 # Repositories that are read side by side; the client's own limits hold beneath it.
 _REPOSITORIES_AT_ONCE = 8
 Report = Callable[[str], None]
+# (repository, entity): where an unfinished collection stands.
+Positions = dict[tuple[int, str], Mapping[str, Any] | None]
 
 # A run that has ended may be run again.
 _RUNS_MAY_BE_REPEATED = timedelta(days=1)
@@ -183,7 +185,7 @@ class Collector:
     def write(
         self,
         rows: Iterable[Record],
-        positions: Mapping[tuple[int, str], Mapping[str, Any] | None] | None = None,
+        positions: Positions | None = None,
         validators: Mapping[str, Validator] | None = None,
     ) -> Counter[str]:
         """Write records of any tables, and how far they reach, in one transaction.
@@ -241,6 +243,9 @@ class Collector:
         return mark is None or mark != state.mark or (entity in _NOW_AND_THEN and is_old)
 
 
+Work = Callable[[_Progress, GitHub], Awaitable[None]]
+
+
 @dataclass(slots=True)
 class _Repository:
     """The collection of one repository: its due entities, from the first request to the book."""
@@ -264,22 +269,34 @@ class _Repository:
             by_git = list(due)
         for entity in by_git:
             await self._guarded(entity, self._by_git)
-        await self._by_graphql([entity for entity in due if entity in LISTS and entity not in by_git])
-        for entity, work in (
-            ("commits", self._ancestors),
-            ("review_comments", self._review_comments),
-            ("workflow_runs", self._workflow_runs),
-            ("contributors", self._contributors),
-            ("security_advisories", self._security_advisories),
-            ("dependabot_alerts", self._dependabot_alerts),
-            ("traffic", self._traffic),
-        ):
-            if entity in self.progress and entity not in by_git and self.progress[entity].error is None:
-                await self._guarded(entity, work)
+        by_rest = {
+            "workflow_runs": self._workflow_runs,
+            "contributors": self._contributors,
+            "security_advisories": self._security_advisories,
+            "dependabot_alerts": self._dependabot_alerts,
+            "traffic": self._traffic,
+        }
+        after = {"commits": self._ancestors}
+        # Whether there is anything new to ask for is seen in the pull requests, where they are read before.
+        (by_rest if self._wants_all_review_comments() else after)["review_comments"] = self._review_comments
+        # GraphQL and REST have limits of their own, so both are used at the same time.
+        await run_all(
+            [
+                self._by_graphql([entity for entity in due if entity in LISTS and entity not in by_git]),
+                self._in_turn({entity: work for entity, work in by_rest.items() if entity not in by_git}),
+            ]
+        )
+        await self._in_turn({entity: work for entity, work in after.items() if entity not in by_git})
         for progress in self.progress.values():
             await self._finish(progress, began)
         await asyncio.to_thread(self.collector.book.log, self.entries)
         await asyncio.to_thread(self.collector.book.use, self.usages)
+
+    async def _in_turn(self, works: Mapping[str, Work]) -> None:
+        """Do the work of those entities that are due, one after the other."""
+        for entity, work in works.items():
+            if entity in self.progress and self.progress[entity].error is None:
+                await self._guarded(entity, work)
 
     # --- what GraphQL has ---
 
@@ -297,8 +314,15 @@ class _Repository:
         async with AsyncExitStack() as stack:
             pages_of_requests = pull(self.collector.github.accounted(), self.target.repository, walks)
             stack.push_async_callback(pages_of_requests.aclose)
+            # One page is written while the next one is asked for; places are kept in the order of the pages.
+            writing: asyncio.Task[None] | None = None
             async for pages in pages_of_requests:
-                await self._take(pages, place)
+                rows, positions = await self._take(pages, place)
+                if writing is not None:
+                    await writing
+                writing = asyncio.create_task(self._keep(rows, positions))
+            if writing is not None:
+                await writing
 
     def _walk(self, entity: str) -> Walk:
         plan, state = LISTS[entity].plan, self._state(entity)
@@ -318,10 +342,13 @@ class _Repository:
         since = self.collector.days.start_time
         return since - STATUSES_MAY_COME_WITHIN if entity == "deployments" else since
 
-    async def _take(self, pages: Sequence[Page], place: Place) -> None:
-        """Write what one request gave, with the places that the walks have reached."""
+    async def _keep(self, rows: Sequence[Record], positions: Positions) -> None:
+        self.collected.count(await asyncio.to_thread(self.collector.write, rows, positions), rows)
+
+    async def _take(self, pages: Sequence[Page], place: Place) -> tuple[list[Record], Positions]:
+        """What one request gave, with the places that the walks have reached."""
         rows: list[Record] = []
-        positions: dict[tuple[int, str], Mapping[str, Any] | None] = {}
+        positions: Positions = {}
         for page in pages:
             progress = self.progress[page.walk.plan.entity]
             progress.graphql.add(page.spent)
@@ -345,8 +372,7 @@ class _Repository:
             # The last page's place is that of the one before, until the entity is finished as a whole.
             if position := page.walk.position():
                 positions[(self.target.repository_id, progress.entity)] = position
-        written = await asyncio.to_thread(self.collector.write, rows, positions)
-        self.collected.count(written, rows)
+        return rows, positions
 
     async def _read(self, progress: _Progress, items: Sequence[dict[str, Any]], place: Place) -> list[Record]:
         github_list = LISTS[progress.entity]
@@ -385,16 +411,21 @@ class _Repository:
 
     async def _review_comments(self, progress: _Progress, github: GitHub) -> None:
         state, since = self._state("review_comments"), self.collector.days.start_time
-        first_time = state.covers_from is None or state.covers_from > since or self.collector.recollect
         if self.target.totals.get("pull_requests") == 0:
             return
-        if not (first_time or self.reviewed or "pull_requests" not in self.progress or state.position):
+        if not (self._wants_all_review_comments() or self.reviewed):
             return  # every comment on a line belongs to a review, and there is no new one
         if state.position and datetime.fromisoformat(state.position["since"]) <= since:
             since = datetime.fromisoformat(state.position["reached"])
         position = {"since": self.collector.days.start_time.isoformat()}
         async for batch, reached in flat.review_comments(github, *self._identity, since):
             await self._write(progress, batch, position | {"reached": reached.isoformat()})
+
+    def _wants_all_review_comments(self) -> bool:
+        """Whether those of the range are wanted, also where no review tells of new ones."""
+        state, since = self._state("review_comments"), self.collector.days.start_time
+        known = state.covers_from is not None and state.covers_from <= since and not state.position
+        return not known or self.collector.recollect or "pull_requests" not in self.progress
 
     async def _workflow_runs(self, progress: _Progress, github: GitHub) -> None:
         state, wanted = self._state("workflow_runs"), self.collector.days.start_time
@@ -432,7 +463,7 @@ class _Repository:
     def _state(self, entity: str) -> State:
         return self.states.get((self.target.repository_id, entity), State())
 
-    async def _guarded(self, entity: str, work: Callable[[_Progress, GitHub], Any]) -> None:
+    async def _guarded(self, entity: str, work: Work) -> None:
         """Do an entity's work; what a source could not give is noted and stops no other entity."""
         progress, github = self.progress[entity], self.collector.github.accounted()
         try:
@@ -458,7 +489,7 @@ class _Repository:
     async def _write(self, progress: _Progress, batch: Batch, position: dict[str, Any] | None = None) -> None:
         progress.rows += len(batch.records)
         progress.total = batch.total_count if batch.total_count is not None else progress.total
-        positions = {(self.target.repository_id, progress.entity): position} if position else None
+        positions: Positions = {(self.target.repository_id, progress.entity): position} if position else {}
         written = await asyncio.to_thread(self.collector.write, batch.records, positions, batch.validators)
         self.collected.count(written, batch.records)
 

@@ -21,7 +21,7 @@ from metrics_assets.sources.git.mirror import Mirror, Snapshot
 Result = TypeVar("Result")
 
 # What git alone can give. With GitHub beside it, commits and tags come from git and all else from GitHub.
-GIT_ENTITIES = ("commits", "tags", "pull_requests")
+GIT_ENTITIES = ("commits", "tags", "pull_requests", "contributors")
 
 
 async def fetch(mirror: Mirror, *, fresh_since: datetime | None = None) -> Snapshot:
@@ -105,6 +105,8 @@ def _read(
             return reading.commits(mirror, repository_id, start, known)
         case "tags":
             return reading.tags(mirror, repository_id)
+        case "contributors":
+            return reading.contributors(mirror, repository_id, known)
         case "pull_requests":
             return pull_requests.merged_pull_requests(mirror, repository_id, start, known)
         case _:

@@ -22,17 +22,19 @@ from metrics_assets.errors import ConfigurationError
 from metrics_assets.partitions import Days, days_of
 from metrics_assets.settings import Settings
 from metrics_assets.sources.asking import Asker, Batch
-from metrics_assets.sources.errors import NotFound, SourceError, Unauthorized
+from metrics_assets.sources.errors import NotFound
 from metrics_assets.sources.http import ApiClient, Spent, Validator
 from metrics_assets.sources.records import Package, PackageAdvisory, PackageRelease, Record
 from metrics_assets.sources.registries import crates, docker, golang, homebrew, npm, pypi, rubygems
 from metrics_assets.sources.registries.clients import Clock, Sleep, connect
 from metrics_assets.sources.registries.subject import Askers, Outcome, Subject
+from metrics_assets.warehouse.collection import Book, Entry, Usage
 from metrics_assets.warehouse.write import PersonKeys, upsert
 
 logger = logging.getLogger(__name__)
 
-REGISTRIES_POOL = "registries"
+REGISTRIES_POOL = SOURCE = "registries"
+ENTITY = "packages"
 _PACKAGES_AT_ONCE = 8
 
 Collect: TypeAlias = Callable[[Askers, Subject], AsyncIterator[Batch]]
@@ -242,18 +244,9 @@ class PackageCollector:
                 changed[table] = upsert(connection, list(rows), self.people)
             for table in batch.complete_lists:
                 changed[table] += self._mark_gone(connection, subject, table, listed[table])
-            if batch.validators:
-                connection.execute(
-                    sa.text(
-                        "insert into ops.http_validators (url, etag, last_modified) "
-                        "values (:url, :etag, :last_modified) on conflict (url) do update set "
-                        "etag = excluded.etag, last_modified = excluded.last_modified, stored_at = now()"
-                    ),
-                    [
-                        {"url": url, "etag": one.etag, "last_modified": one.last_modified}
-                        for url, one in batch.validators.items()
-                    ],
-                )
+            Book.keep_validators(
+                connection, {url: (one.etag, one.last_modified) for url, one in batch.validators.items()}
+            )
         return changed
 
     def _mark_gone(self, connection: sa.Connection, subject: Subject, table: str, seen: Iterable[str]) -> int:
@@ -269,70 +262,35 @@ class PackageCollector:
     def _log(self, wanted: Wanted, subject: Subject, spent: Mapping[str, Spent], problems: list[str]) -> None:
         """Note what the collection gave, as a whole and of each figure, and what it cost at each service."""
         errors = [one.error for one in subject.outcomes.values() if one.error]
-        rows = {f"package_{figure}": one for figure, one in subject.outcomes.items()}
-        entries = [
-            self._entry(wanted, "packages", errors, sum(one.rows for one in rows.values()), spent.values(), problems),
-            *(
-                self._entry(wanted, entity, [one.error] if one.error else [], one.rows, [], [str(one.error)])
-                for entity, one in rows.items()
-            ),
+        whole = Entry(
+            entity=ENTITY,
+            subject=subject.name,
+            outcome="incomplete" if errors else "complete",
+            repository_id=wanted.repository_id,
+            rows_read=sum(one.rows for one in subject.outcomes.values()),
+            requests=sum(one.requests for one in spent.values()),
+            reason=" ".join(problems) or None,
+            error_class=type(errors[0]).__name__ if errors else None,
+            source=SOURCE,
+        )
+        parts = [
+            Entry(
+                entity=f"package_{figure}",
+                subject=subject.name,
+                outcome="incomplete" if one.error else "complete",
+                repository_id=wanted.repository_id,
+                rows_read=one.rows,
+                reason=str(one.error) if one.error else None,
+                error_class=type(one.error).__name__ if one.error else None,
+                source=SOURCE,
+            )
+            for figure, one in subject.outcomes.items()
         ]
-        with self.engine.begin() as connection:
-            connection.execute(_LOG, entries)
-            for service, one in spent.items():
-                connection.execute(
-                    _USAGE,
-                    {
-                        "day": self._today(),
-                        "run_id": self.run_id,
-                        "subject": subject.name,
-                        "service": service,
-                        **dataclasses.asdict(one),
-                    },
-                )
-
-    def _entry(
-        self,
-        wanted: Wanted,
-        entity: str,
-        errors: list[SourceError | Unauthorized],
-        rows: int,
-        spent: Iterable[Spent],
-        reasons: list[str],
-    ) -> dict[str, Any]:
-        return {
-            "repository_id": wanted.repository_id,
-            "repository": f"{wanted.registry}:{wanted.package}",
-            "entity": entity,
-            "run_id": self.run_id,
-            "start": self.days.start,
-            "end": self.days.end,
-            "outcome": "incomplete" if errors else "complete",
-            "rows": rows,
-            "requests": sum(one.requests for one in spent),
-            "reason": " ".join(reasons) if errors else None,
-            "error_class": type(errors[0]).__name__ if errors else None,
-        }
-
-
-_LOG = sa.text(
-    "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome, "
-    "rows_read, requests, points, reason, error_class, source) values (:repository_id, :repository, :entity, :run_id, "
-    ":start, :end, :outcome, :rows, :requests, 0, :reason, :error_class, 'registries') "
-    "on conflict (repository, entity, run_id) do update set outcome = excluded.outcome, "
-    "rows_read = excluded.rows_read, requests = excluded.requests, reason = excluded.reason, "
-    "error_class = excluded.error_class, finished_at = now()"
-)
-# A step that is tried again asks again: its requests come on top.
-_USAGE = sa.text(
-    "insert into ops.api_usage as kept (day, run_id, source, entity, subject, resource, requests, points, "
-    "not_modified, retries, waited_seconds) values (:day, :run_id, 'registries', 'packages', :subject, :service, "
-    ":requests, :points, :not_modified, :retries, :waited_seconds) "
-    "on conflict (day, run_id, source, entity, subject, resource) do update set "
-    "requests = kept.requests + excluded.requests, points = kept.points + excluded.points, "
-    "not_modified = kept.not_modified + excluded.not_modified, retries = kept.retries + excluded.retries, "
-    "waited_seconds = kept.waited_seconds + excluded.waited_seconds, updated_at = now()"
-)
+        book = Book(self.engine, self.run_id, self.days.start, self.days.end)
+        book.log([whole, *parts])
+        book.use(
+            [Usage(SOURCE, ENTITY, subject.name, service, **dataclasses.asdict(one)) for service, one in spent.items()]
+        )
 
 
 def canonical(registry: str, package: str) -> str:
@@ -371,7 +329,7 @@ def _sentence(subject: Subject, figure: str, outcome: Outcome) -> str:
     kept = [f"{one.rows} rows of {other}" for other, one in subject.outcomes.items() if one.rows]
     stays = f"Written: {', '.join(kept)}; what" if kept else "What"
     lost = f"{subject.name}: its {figure} could not be collected"
-    if isinstance(outcome.error, NotFound):
+    if isinstance(outcome.error, NotFound) and subject.found and subject.found.state == "missing":
         lost = f"{subject.name} does not exist; check its name in metrics.yaml"
     return f"{lost} ({str(outcome.error).rstrip('.')}). {stays} the warehouse held of it stays."
 

@@ -44,10 +44,11 @@ DAY = timedelta(days=1)
 def next_day(history: History, share: float, seed: int, repositories: Collection[str] | None = None) -> History:
     """The history one day later, with `share` (0 to 1) of each list of the named repositories changed.
 
-    So many pull requests, issues and discussions get a comment, so many commits, stars, forks, builds and review
-    comments come in addition, at least one of each that is not empty; a quarter as many stars are withdrawn; and
-    the oldest issue and the oldest release are deleted. All of it happens between the two clocks. Without names
-    every repository that is not empty changes; with a share of 0 none does.
+    So many pull requests, issues and discussions get a comment, so many commits, stars, forks, deployments, builds
+    and review comments come in addition, at least one of each that is not empty; a quarter as many pull requests
+    and issues are opened and stars withdrawn; and the oldest issue and the oldest release are deleted. All of it
+    happens between the two clocks. Without names every repository that is not empty changes; with a share of 0
+    none does.
     """
     now = history.now + DAY
     names = {name.lower() for name in repositories} if repositories is not None else None
@@ -154,8 +155,8 @@ class _NextDay:
         pushed_at = commits[-1].committed_at if len(commits) > len(old.commits) else old.pushed_at
         return replace(
             old,
-            pull_requests=self._changed(old.pull_requests, self._commented),
-            issues=self._issues(),
+            pull_requests=(*self._changed(old.pull_requests, self._commented), *self._new_pull_requests()),
+            issues=(*self._issues(), *self._new_issues()),
             discussions=self._changed(old.discussions, self._answered),
             milestones=self._changed(old.milestones, self._moved),
             commits=commits,
@@ -203,6 +204,57 @@ class _NextDay:
 
         oldest = min(self.old.issues, key=lambda one: one.number, default=None)
         return self._changed(tuple(one for one in self.old.issues if one is not oldest), change)
+
+    def _new_issues(self) -> list[Issue]:
+        first = self._next_number() + len(self._new_times(self.old.pull_requests))
+        return [
+            Issue(
+                number=first + n,
+                title="Something is amiss",
+                body="It was not so yesterday.",
+                state="OPEN",
+                state_reason=None,
+                author=User(f"visitor-{n}"),
+                created_at=time,
+                updated_at=time,
+            )
+            for n, time in enumerate(self._new_times(self.old.issues))
+        ]
+
+    def _new_pull_requests(self) -> list[PullRequest]:
+        first = self._next_number()
+        return [
+            PullRequest(
+                number=first + n,
+                state="OPEN",
+                author=User(f"visitor-{n}"),
+                created_at=time,
+                updated_at=time,
+                title="A change of the next day",
+                is_draft=False,
+                head_sha=hashlib.sha1(f"{self.old.full_name} head {first + n}".encode()).hexdigest(),
+                base_branch=self.old.default_branch,
+                additions=1 + n,
+                deletions=n,
+                changed_files=1,
+                commits=1,
+                first_commit_authored_at=time - timedelta(hours=1),
+            )
+            for n, time in enumerate(self._new_times(self.old.pull_requests))
+        ]
+
+    def _new_times(self, items: Collection[object]) -> list[datetime]:
+        """When new ones are opened: a quarter as many as change, one after the other."""
+        return [self.start + timedelta(minutes=10, seconds=6 * n) for n in range(-(-self._count(items) // 4))]
+
+    def _next_number(self) -> int:
+        old = self.old
+        lists: tuple[tuple[Issue | PullRequest | Discussion, ...], ...] = (
+            old.issues,
+            old.pull_requests,
+            old.discussions,
+        )
+        return 1 + max((one.number for some in lists for one in some), default=0)
 
     def _answered(self, discussion: Discussion) -> Discussion:
         time = self._moment()

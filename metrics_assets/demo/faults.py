@@ -270,7 +270,9 @@ def _page_size(seen: Seen) -> int:
     """The largest page that is asked for."""
     numbers = [value for value in (seen.body.get("variables") or {}).values() if isinstance(value, int)]
     given = seen.query.get("per_page", "")
-    return max([*numbers, int(given) if given.isdecimal() else USUAL_PAGE])
+    if given.isdecimal():
+        numbers.append(int(given))
+    return max(numbers, default=USUAL_PAGE)
 
 
 def _lists(content: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], list[Any]]]:

@@ -18,18 +18,13 @@ from graphql import (
     SelectionSetNode,
     VariableNode,
     build_schema,
-    execute,
-    get_named_type,
-    is_leaf_type,
-    is_non_null_type,
     parse,
     validate,
 )
-from graphql.execution import ExecutionContext
-from graphql.pyutils import Path
 
 from metrics_assets.demo import forms
 from metrics_assets.demo.budget import Budget
+from metrics_assets.demo.executor import Plan
 from metrics_assets.demo.history import History
 from metrics_assets.demo.nodes import Actors, Node, RepositoryNodes
 from metrics_assets.demo.ordered import RefusalError
@@ -49,7 +44,7 @@ class Graph:
         self.history = history
         self.schema: GraphQLSchema = before.schema if before else _schema()
         self._actors: Actors = before._actors if before else Actors()
-        self._documents: dict[str, DocumentNode | list[GraphQLError]] = before._documents if before else {}
+        self._documents: dict[str, Plan | list[GraphQLError]] = before._documents if before else {}
         known = {id(one.repository): one for one in before._by_name.values()} if before else {}
         self._by_name: dict[str, RepositoryNodes] = {
             repository.full_name.lower(): known.get(id(repository)) or RepositoryNodes(repository, self._actors)
@@ -98,7 +93,7 @@ class Graph:
         parsed = self._parsed(document)
         if isinstance(parsed, list):
             return {"errors": [_error(error) for error in parsed]}
-        cost, nodes = price(parsed, variables or {})
+        cost, nodes = price(parsed.document, variables or {})
         if nodes > MOST_NODES:
             message = (
                 f"By the time this query traverses to the last connection, it is requesting up to {nodes:,} possible "
@@ -107,53 +102,19 @@ class Graph:
             return {"errors": [{"type": "MAX_NODE_LIMIT_EXCEEDED", "message": message}]}
         if not budget.spend(cost):
             return {"errors": [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]}
-        result = execute(
-            self.schema,
-            parsed,
-            context_value=Call(self, cost, budget, nodes),
-            variable_values=variables,
-            operation_name=operation,
-            type_resolver=lambda value, *_: cast(str, value["__typename"]),
-            execution_context_class=PlainFieldsFirst,
-            is_awaitable=lambda _: False,
-        )
-        data, errors = cast(Any, result).data, cast(Any, result).errors
+        data, errors = parsed.execute(Call(self, cost, budget, nodes), variables, operation)
         return {"data": data, "errors": [_error(error) for error in errors]} if errors else {"data": data}
 
-    def _parsed(self, document: str) -> DocumentNode | list[GraphQLError]:
+    def _parsed(self, document: str) -> Plan | list[GraphQLError]:
         if document not in self._documents:
             if len(self._documents) > MOST_DOCUMENTS:
                 self._documents.clear()
             try:
                 parsed = parse(document)
-                self._documents[document] = validate(self.schema, parsed) or parsed
+                self._documents[document] = validate(self.schema, parsed) or Plan(self.schema, parsed, document)
             except GraphQLError as error:
                 self._documents[document] = [error]
         return self._documents[document]
-
-
-class PlainFieldsFirst(ExecutionContext):
-    """Looks fields without a resolver up in the node itself, which is several times faster."""
-
-    def execute_field(
-        self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
-    ) -> Any:
-        """The value of one field of one node."""
-        name = field_nodes[0].name.value
-        if name == "__typename":
-            return parent_type.name
-        definition = parent_type.fields.get(name)
-        if definition is None or definition.resolve is not None or not isinstance(source, dict):
-            return super().execute_field(parent_type, source, field_nodes, path)
-        value, kind = source.get(name), definition.type
-        if value is None and not is_non_null_type(kind):
-            return None
-        if value is not None and type(value) is not list and is_leaf_type(get_named_type(kind)):
-            return value
-        try:
-            return self.complete_value(kind, field_nodes, cast(Any, None), path, value)
-        except Exception:  # let graphql-core meet it again and do what is right
-            return super().execute_field(parent_type, source, field_nodes, path)
 
 
 def price(document: DocumentNode, variables: dict[str, Any]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import json
 import logging
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -154,7 +155,8 @@ class ApiClient:
         headers: sent with every request; secrets belong into `credentials`.
         credentials: who asks; each has limits of its own, and the one with the most left is used.
         share: the share of the hourly budget that may be used.
-        concurrency: requests in flight at the same time.
+        concurrency: requests in flight at the same time, of each resource.
+        at_once: of some resources fewer.
         per_minute: the most requests in 60 seconds, by resource.
         busy_seconds: the most seconds of answering in 60 seconds, by resource.
         cap: the most requests and points per hour, over all credentials.
@@ -169,6 +171,7 @@ class ApiClient:
         credentials: Sequence[Credential] = (),
         share: float = 1.0,
         concurrency: int = 8,
+        at_once: Mapping[str, int] | None = None,
         per_minute: Mapping[str, int] | None = None,
         busy_seconds: Mapping[str, float] | None = None,
         cap: HourlyCap | None = None,
@@ -181,14 +184,18 @@ class ApiClient:
             headers=dict(headers or {}),
             timeout=timeout_seconds,
             follow_redirects=True,
-            limits=httpx.Limits(max_connections=concurrency),
+            limits=httpx.Limits(max_connections=2 * concurrency),
         )
         self._keys = [
             _Key(credential, Allowance(share, per_minute or {}, busy_seconds or {}))
             for credential in credentials or (Nobody(),)
         ]
         self._cap = cap
-        self._in_flight = asyncio.Semaphore(concurrency)
+        # Of each resource its own, so that one whose allowance is used up does not hold up the others.
+        self._in_flight: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(concurrency),
+            {resource: asyncio.Semaphore(min(limit, concurrency)) for resource, limit in (at_once or {}).items()},
+        )
         self._sleep = sleep
         self._clock = clock
         self._breaker = Breaker(clock)
@@ -317,7 +324,7 @@ class ApiClient:
     ) -> tuple[_Key, httpx.Response]:
         # The allowance is asked for with a place in flight, so that what waits in the queue is judged by the
         # newest answer's budget.
-        async with self._in_flight:
+        async with self._in_flight[resource]:
             key = await self._wait_for_allowance(resource, what, spent)
             authorization = await key.credential.authorization()
             if authorization:

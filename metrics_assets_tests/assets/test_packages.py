@@ -177,6 +177,14 @@ def test_a_registry_that_is_down_fails_only_its_packages(warehouse: sa.Engine) -
     }
 
 
+def test_a_service_that_is_not_there_says_nothing_of_the_package(warehouse: sa.Engine) -> None:
+    without = {path: answer for path, answer in GEMS.items() if path != "/v1/query"}
+    with Scripted(answer=Registry(without)) as server:
+        (sentence,) = collect(warehouse, settings_of(server.url, "gems:acme")).missing
+    assert sentence.startswith("gems:acme: its advisories could not be collected (POST http://")
+    assert sentence.endswith("Written: 5 rows of releases; what the warehouse held of it stays.")
+
+
 def test_a_package_that_disappears_keeps_what_is_held(warehouse: sa.Engine) -> None:
     answers: dict[str, Any] = dict(GEMS)
     with Scripted(answer=lambda asked: Registry(answers)(asked)) as server:
@@ -220,18 +228,17 @@ def test_a_yank_is_noticed_once_and_taken_back(warehouse: sa.Engine) -> None:
 
 def test_what_a_whole_list_no_longer_has_is_marked_and_may_come_back(warehouse: sa.Engine) -> None:
     answers: dict[str, Any] = dict(GEMS)
-    seen = []
+    seen, marked_at = [], []
     with Scripted(answer=lambda asked: Registry(answers)(asked)) as server:
         settings = settings_of(server.url, "gems:acme")
-        for day, names in enumerate([("A", "B"), ("A",), ("A", "B"), None]):
-            answers["/v1/query"] = (
-                {"vulns": [advisory(name) for name in names]} if names else Reply({"vulns": 1}, status=200)
-            )
+        for day, names in enumerate([("A", "B"), ("A",), ("A",), ("A", "B"), None]):
+            answers["/v1/query"] = {"vulns": [advisory(name) for name in names] if names else "broken"}
             collect(warehouse, settings, run=f"run {day}", now=NOW + day * DAY)
-            seen.append(
-                rows(warehouse, "select advisory_id from raw.package_advisories where deleted_at is null order by 1")
-            )
-    assert seen == [["A", "B"], ["A"], ["A", "B"], ["A", "B"]]  # a broken answer deletes nothing
+            found = rows(warehouse, "select advisory_id, deleted_at from raw.package_advisories order by 1")
+            seen.append([name for name, deleted_at in found if deleted_at is None])
+            marked_at += [deleted_at for _, deleted_at in found if deleted_at]
+    assert seen == [["A", "B"], ["A"], ["A"], ["A", "B"], ["A", "B"]]  # a broken answer deletes nothing
+    assert marked_at[0] == marked_at[1]  # when it was found to be gone, not when it was last so
 
 
 def test_a_batch_is_written_with_its_validators_or_not_at_all(warehouse: sa.Engine) -> None:

@@ -72,8 +72,8 @@ def connection(body: dict[str, Any], name: str) -> dict[str, Any]:
     if name == "commits":
         found = found["default_branch"]["target"] if found["default_branch"] else {}
         return found.get("commits") or {"totalCount": 0, "pageInfo": {"hasNextPage": False}, "nodes": []}
-    found = found[name]
-    return found
+    listed: dict[str, Any] = found[name]
+    return listed
 
 
 def pages(client: httpx.Client, name: str, repository: str, size: int, **variables: Any) -> Iterator[dict[str, Any]]:

@@ -8,8 +8,10 @@ import statistics
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,73 @@ def test_every_run_makes_the_same_history(aurora: History) -> None:
     environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "PYTHONPATH": path}
     other = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=True, text=True)
     assert other.stdout.strip() == hashlib.sha256(repr(aurora).encode()).hexdigest()
+
+
+NEWER = {  # fields that came later, and are thrown with dice of their own
+    "Repository": "permission discussions milestones review_comments workflow_runs contributors security_advisories "
+    "dependabot_alerts traffic referrers popular_paths",
+    "PullRequest": "milestone",
+    "Issue": "milestone",
+    "Commit": "additions deletions",
+    "Release": "assets",
+    "History": "unavailable",
+}
+
+
+def test_what_surrounds_the_code_has_changed_nothing_of_it(aurora: History) -> None:
+    """Derived figures rest on the sample organisation: what is added to it must not throw its dice."""
+
+    def shown(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return [shown(one) for one in value]
+        if not is_dataclass(value):
+            return repr(value)
+        kind = type(value).__name__
+        names = [field.name for field in fields(value) if field.name not in NEWER.get(kind, "").split()]
+        return [kind, *((name, shown(getattr(value, name))) for name in names)]
+
+    digest = hashlib.sha256(repr(shown(aurora)).encode()).hexdigest()
+    assert digest == "72d9bd0b498a4fed09ccccdf67cf78db087217be748aa0a57e339b5e0dd24e7d"
+
+
+def test_what_surrounds_the_code_is_there_and_in_order(aurora: History) -> None:
+    found = {one.name: one for one in aurora.repositories}
+    assert {one.permission for one in aurora.repositories} >= {"ADMIN", "MAINTAIN", "WRITE", "READ"}
+    assert len(found["aurora-py"].discussions) == 75
+    assert sum(len(one.review_comments) for one in aurora.repositories) > 2000
+    assert len(found["web"].workflow_runs) > 1000
+    assert {run.conclusion for run in found["web"].workflow_runs} == {"success", "failure", "cancelled"}
+    assert any(run.attempt > 1 for run in found["web"].workflow_runs)
+    assert {alert.state for alert in found["web"].dependabot_alerts} == {"open", "fixed", "dismissed"}
+    assert any(asset.downloads for release in found["aurora-py"].releases for asset in release.assets)
+    for repository in aurora.repositories:
+        numbers = [one.number for one in repository.discussions]
+        numbers += [one.number for one in (*repository.issues, *repository.pull_requests)]
+        assert len(numbers) == len(set(numbers))
+        assert min(numbers, default=1) > 0
+        pulls = {pull.number: pull for pull in repository.pull_requests}
+        first = {comment.id: comment for comment in repository.review_comments if comment.in_reply_to is None}
+        for comment in repository.review_comments:
+            assert comment.created_at <= comment.updated_at < END
+            if comment.in_reply_to is not None:
+                assert first[comment.in_reply_to].number == comment.number
+                assert comment.created_at > first[comment.in_reply_to].created_at
+            assert comment.created_at <= (pulls[comment.number].closed_at or END)
+        for discussion in repository.discussions:
+            talk = [one for comment in discussion.comments for one in (comment, *comment.replies)]
+            times = [one.created_at for one in talk]
+            assert discussion.created_at <= min(times, default=END)
+            assert max([discussion.created_at, *times]) <= discussion.updated_at < END
+            assert discussion.answer is None or discussion.answer in {one.id for one in talk}
+        for run in repository.workflow_runs:
+            assert run.started_at is not None
+            assert run.created_at <= run.started_at <= run.updated_at <= END
+            assert (run.status == "completed") == (run.conclusion is not None)
+        shas = {commit.sha for commit in repository.commits} | {pull.head_sha for pull in repository.pull_requests}
+        assert {run.sha for run in repository.workflow_runs} <= shas
+        assert all(commit.additions is not None for commit in repository.commits)
+        used = {one.milestone for one in (*repository.issues, *repository.pull_requests)} - {None}
+        assert used <= {one.number for one in repository.milestones}
 
 
 def test_volumes(aurora: History) -> None:

@@ -110,11 +110,8 @@ def test_nothing_to_write_is_nothing(warehouse: sa.Engine) -> None:
 
 
 def test_a_commit_stays_on_the_default_branch(warehouse: sa.Engine) -> None:
-    def commit(on: bool) -> Commit:
-        return Commit(1, "a" * 40, [], None, AT, AT, None, None, on)
-
     with warehouse.begin() as connection:
-        assert [upsert(connection, [commit(on)], PEOPLE) for on in (False, True, False)] == [1, 1, 0]
+        assert [upsert(connection, [commit("a" * 40, on_default_branch=on)], PEOPLE) for on in (False, True, False)] == [1, 1, 0]
         assert connection.execute(sa.text("select on_default_branch from raw.commits")).scalar_one()
 
 
@@ -143,7 +140,7 @@ def test_accounts_that_metrics_yaml_calls_bots_are_bots(warehouse: sa.Engine) ->
 
 
 def test_a_wrong_row_takes_its_whole_batch_back(warehouse: sa.Engine) -> None:
-    fine = Issue(1, 1, "t", "open", None, None, AT, AT, None, [], 0, [])
+    fine = Issue(1, 1, "t", "open", None, None, AT, AT, None, [], None, 0, [])
     with warehouse.connect() as connection:
         with pytest.raises(Exception, match="issues_state_check"), connection.begin():
             upsert(connection, [fine, dataclasses.replace(fine, number=2, state="lost")], PEOPLE)

@@ -15,10 +15,10 @@ with days as (
     left join raw.packages as packages
       on packages.registry = settings.registry and packages.package = settings.package
     cross join generate_series(:start, :end - 1, interval '1 day') as day
-    -- Many registries give times; a package made on a day has that day.
     where day::date >= greatest(portfolio.start, coalesce((packages.created_at at time zone 'UTC')::date, '-infinity'))
 ),
 
+-- A look in the morning stands for the midnight before it, so that a day is counted from one morning to the next.
 totals as (
     select
         registry,
@@ -32,36 +32,13 @@ totals as (
     window package_looks as (partition by registry, package order by observed_on)
 ),
 
-releases_made as (
-    select
-        registry,
-        package,
-        (published_at at time zone 'UTC')::date as date,
-        count(*) filter (where not is_prerelease) as releases,
-        count(*) filter (where is_prerelease) as prereleases
-    from raw.package_releases
-    where (published_at at time zone 'UTC')::date >= :start and (published_at at time zone 'UTC')::date < :end
-    group by 1, 2, 3
-),
-
-yanks as (
-    select
-        releases.registry,
-        releases.package,
-        (releases.yanked_noticed_at at time zone 'UTC')::date as date,
-        count(*) as yanked
-    from raw.package_releases as releases
-    join ops.package_readings as readings
-      on readings.registry = releases.registry and readings.package = releases.package
-     and readings.entity = 'package_releases'
-    where releases.is_yanked and releases.yanked_noticed_at > readings.first_at
-    group by 1, 2, 3
-),
-
-dependents as (
-    select registry, package, observed_on, value
-    from raw.package_counters
-    where version = '' and counter in ('dependents', 'imported_by')
+-- Every day with the last look before its end, and the next one.
+looks as (
+    select totals.*, day::date as date
+    from totals
+    cross join generate_series(
+        greatest(observed_on, :start), least(coalesce(next_on, :end), :end) - 1, interval '1 day'
+    ) as day
 ),
 
 -- One vulnerability may stand in several databases: of entries that share a name, the first one counts.
@@ -102,14 +79,95 @@ vulnerabilities as (
       )
 ),
 
-open_days as (
+open_spans as (
     select
         registry,
         package,
         (published_at at time zone 'UTC')::date as from_date,
-        (least(coalesce(withdrawn_at, 'infinity'), coalesce(mended_at, 'infinity')) at time zone 'UTC')::date as to_date
+        (least(withdrawn_at, mended_at, 'infinity') at time zone 'UTC')::date as to_date
     from vulnerabilities
     where published_at is not null
+),
+
+-- What is known of days, one fact a row: side by side as tables they would have to be joined one by one.
+facts as (
+    select registry, package, date, 'published' as fact, downloads::double precision as value
+    from raw.package_downloads
+    where version = '' and date >= :start and date < :end
+    union all
+    -- A total that falls counts nothing: it is unknown, not negative.
+    select
+        registry,
+        package,
+        date,
+        case when next_on = observed_on + 1 then 'difference' else 'average' end,
+        (next_value - value)::double precision / (next_on - observed_on)
+    from looks
+    where next_value >= value
+    union all
+    select registry, package, date, 'fell from', value from looks where next_value < value
+    union all
+    select registry, package, date, 'fell to', next_value from looks where next_value < value
+    union all
+    select registry, package, date, 'last look', value from looks where next_on is null
+    union all
+    select registry, package, observed_on - 1, 'total', value
+    from totals
+    where observed_on > :start and observed_on <= :end
+    union all
+    select registry, package, observed_on - 1, 'dependents after', value
+    from raw.package_counters
+    where version = '' and counter in ('dependents', 'imported_by') and observed_on > :start and observed_on <= :end
+    union all
+    select registry, package, observed_on, 'dependents then', value
+    from raw.package_counters
+    where version = '' and counter in ('dependents', 'imported_by') and observed_on >= :start and observed_on < :end
+    union all
+    select
+        registry,
+        package,
+        (published_at at time zone 'UTC')::date,
+        case when is_prerelease then 'prereleases' else 'releases' end,
+        count(*)
+    from raw.package_releases
+    where (published_at at time zone 'UTC')::date >= :start and (published_at at time zone 'UTC')::date < :end
+    group by 1, 2, 3, 4
+    union all
+    select registry, package, (yanked_noticed_at at time zone 'UTC')::date, 'yanks', count(*)
+    from raw.package_releases
+    where is_yanked and yanked_noticed_at is not null
+    group by 1, 2, 3
+    union all
+    select registry, package, day::date, 'open advisories', count(*)
+    from open_spans
+    cross join generate_series(greatest(from_date, :start), least(to_date, :end) - 1, interval '1 day') as day
+    group by 1, 2, 3
+),
+
+by_day as (
+    select
+        registry,
+        package,
+        date,
+        max(value) filter (where fact = 'published') as published,
+        max(value) filter (where fact in ('difference', 'average')) as differenced,
+        bool_or(fact = 'average') as is_average,
+        max(value) filter (where fact = 'fell from') as fell_from,
+        max(value) filter (where fact = 'fell to') as fell_to,
+        bool_or(fact = 'last look') as is_last_look,
+        max(value) filter (where fact = 'total') as downloads_total,
+        max(value) filter (where fact = 'dependents after') as dependents_after,
+        max(value) filter (where fact = 'dependents then') as dependents_then,
+        max(value) filter (where fact = 'releases') as releases,
+        max(value) filter (where fact = 'prereleases') as prereleases,
+        max(value) filter (where fact = 'yanks') as yanks,
+        max(value) filter (where fact = 'open advisories') as advisories_open
+    from facts
+    group by registry, package, date
+),
+
+ever_counted as (
+    select distinct registry, package from totals
 )
 
 select
@@ -117,78 +175,44 @@ select
     days.package,
     days.repository,
     days.date,
-    coalesce(published.downloads, differenced.downloads) as downloads,
+    coalesce(by_day.published, by_day.differenced) as downloads,
     case
-        when published.downloads is not null then 'published'
-        when differenced.downloads is null then null
-        when totals.next_on = totals.observed_on + 1 then 'difference'
-        else 'average'
+        when by_day.published is not null then 'published'
+        when by_day.differenced is null then null
+        when by_day.is_average then 'average'
+        else 'difference'
     end as downloads_method,
     case
-        when published.downloads is not null or differenced.downloads is not null then null
+        when by_day.published is not null or by_day.differenced is not null then null
         when days.unknown ? 'downloads' then days.unknown ->> 'downloads'
-        when totals.next_value < totals.value
-            then 'the registry''s total fell from ' || totals.value || ' on ' || totals.observed_on || ' to '
-                 || totals.next_value || ' on ' || totals.next_on || ': it began anew'
+        when by_day.fell_from is not null
+            then 'the registry''s running total fell from ' || by_day.fell_from || ' to ' || by_day.fell_to
+                 || ': it began anew'
         when days.unknown is null then 'the package was not collected yet'
         when days.is_missing then 'the registry does not have the package'
-        when totals.value is not null then 'the running total was not looked at after the day'
-        when exists (
-            select 1
-            from raw.package_counters as counters
-            where counters.registry = days.registry and counters.package = days.package
-              and counters.version = '' and counters.counter = 'downloads_total'
-        ) and not exists (
-            select 1
-            from raw.package_downloads as downloads
-            where downloads.registry = days.registry and downloads.package = days.package and downloads.version = ''
-        ) then 'the running total was not looked at before the day'
+        when by_day.is_last_look then 'the running total was not looked at after the day'
+        when ever_counted.package is not null then 'the running total was not looked at before the day'
         else 'the registry has published no figure of the day'
     end as downloads_unknown,
-    after_day.value as downloads_total,
-    case when days.date < releases_read.last_on and not coalesce(days.unknown ? 'releases', false)
-         then coalesce(releases_made.releases, 0) end as releases,
-    case when days.date < releases_read.last_on and not coalesce(days.unknown ? 'releases', false)
-         then coalesce(releases_made.prereleases, 0) end as prereleases,
+    by_day.downloads_total::bigint as downloads_total,
+    case when days.date < releases_read.last_on and not days.unknown ? 'releases'
+         then coalesce(by_day.releases, 0) end as releases,
+    case when days.date < releases_read.last_on and not days.unknown ? 'releases'
+         then coalesce(by_day.prereleases, 0) end as prereleases,
+    -- What was yanked already when the list was first read was yanked nobody knows when.
     case when days.date < releases_read.last_on and days.date > releases_read.first_on
-         then coalesce(yanks.yanked, 0) end as releases_yanked,
-    coalesce(dependents_after.value, dependents_then.value) as dependents,
-    case when days.date < least(advisories_read.last_on, releases_read.last_on)
-               and advisories_read.last_on is not null and releases_read.last_on is not null
-         then (
-             select count(*)
-             from open_days
-             where open_days.registry = days.registry and open_days.package = days.package
-               and open_days.from_date <= days.date and open_days.to_date > days.date
-         ) end as advisories_open
+         then coalesce(by_day.yanks, 0) end as releases_yanked,
+    coalesce(by_day.dependents_after, by_day.dependents_then) as dependents,
+    -- Whether one is mended is known of days whose releases are known.
+    case when days.date < advisories_read.last_on and days.date < releases_read.last_on
+         then coalesce(by_day.advisories_open, 0) end as advisories_open
 from days
-left join raw.package_downloads as published
-  on published.registry = days.registry and published.package = days.package
- and published.version = '' and published.date = days.date
-left join totals
-  on totals.registry = days.registry and totals.package = days.package
- and totals.observed_on <= days.date and (totals.next_on > days.date or totals.next_on is null)
-left join lateral (
-    -- A total that falls counts nothing: it is unknown, not negative.
-    select (totals.next_value - totals.value)::double precision / (totals.next_on - totals.observed_on) as downloads
-    where totals.next_value >= totals.value
-) as differenced on true
-left join totals as after_day
-  on after_day.registry = days.registry and after_day.package = days.package
- and after_day.observed_on = days.date + 1
+left join by_day
+  on by_day.registry = days.registry and by_day.package = days.package and by_day.date = days.date
+left join ever_counted on ever_counted.registry = days.registry and ever_counted.package = days.package
 left join ops.package_readings as releases_read
   on releases_read.registry = days.registry and releases_read.package = days.package
  and releases_read.entity = 'package_releases'
 left join ops.package_readings as advisories_read
   on advisories_read.registry = days.registry and advisories_read.package = days.package
  and advisories_read.entity = 'package_advisories'
-left join releases_made
-  on releases_made.registry = days.registry and releases_made.package = days.package
- and releases_made.date = days.date
-left join yanks on yanks.registry = days.registry and yanks.package = days.package and yanks.date = days.date
-left join dependents as dependents_after
-  on dependents_after.registry = days.registry and dependents_after.package = days.package
- and dependents_after.observed_on = days.date + 1
-left join dependents as dependents_then
-  on dependents_then.registry = days.registry and dependents_then.package = days.package
- and dependents_then.observed_on = days.date

@@ -18,14 +18,13 @@ create table metrics.package_daily (
 );
 create index on metrics.package_daily (date);
 
--- Lists of releases and of advisories come whole: one that was read after a day's end knows that day. What was
--- yanked before the first reading was yanked nobody knows when.
+-- When a package's releases and advisories were read first and last. The lists come whole: one that was read after
+-- a day's end knows that day.
 create view ops.package_readings as
 select
     split_part(repository, ':', 1) as registry,
     substring(repository from position(':' in repository) + 1) as package,
     entity,
-    min(finished_at) as first_at,
     (min(finished_at) at time zone 'UTC')::date as first_on,
     (max(finished_at) at time zone 'UTC')::date as last_on
 from ops.collection_log

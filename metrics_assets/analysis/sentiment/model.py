@@ -75,8 +75,12 @@ def examples(name: str = "examples") -> tuple[list[str], list[str]]:
 
 @cache
 def _model() -> Pipeline:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn
+
     texts, labels = examples()
-    return untrained().fit(texts, labels)
+    # Several threads wait for each other longer than this little work takes.
+    with threadpool_limits(1):
+        return untrained().fit(texts, labels)
 
 
 def untrained() -> Pipeline:

@@ -6,6 +6,6 @@ mirror.py         the bare clone under METRICS_HOME/git, kept up to date by one 
 messages.py       what commit messages and addresses say: pull request numbers, reverts, people
 history.py        `git log` as a stream of typed commits
 stretch.py        a stretch of the default branch, and what each of its commits brought in
-reading.py        records.Repository, records.Commit and records.Tag in batches
+reading.py        the repository, its commits, tags and contributors as records, in batches
 pull_requests.py  records.PullRequest of the merged ones, and what git cannot tell about them
 """

@@ -13,7 +13,7 @@ _WITH_SCHEME = re.compile(
 )
 _LIKE_SCP = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*@(?P<host>[A-Za-z0-9\[][^\s:/]*):(?P<path>[^\s-]\S*)")
 _USUAL_PORTS = {"https": ":443", "http": ":80", "ssh": ":22", "git": ":9418"}
-_SECRET = re.compile(r"(?<=://)[^/@\s'\"]*@")
+_SECRET = re.compile(r"(?<=://)[^/\s'\"]*@")
 # Identities stay exact in JSON readers that know only floating-point numbers.
 _IDENTITIES = 2**53 - 1
 

@@ -36,6 +36,11 @@ class Reference:
     head_is_parent: bool = True
     merges_only: bool = False
 
+    @property
+    def is_bare(self) -> bool:
+        """A number in brackets and nothing else: people write issues so, too."""
+        return self.head_is_parent and not self.merges_only
+
 
 def reference(message: str) -> Reference | None:
     """The pull request that a message names, by any provider's form."""

@@ -144,50 +144,57 @@ class Mirror:
             if stored is None:
                 return self._clone(lock, remote)
             try:
-                return self._fetch(self.git, lock, remote, stored)
+                return self._fetch(lock, remote, stored)
             except BrokenMirror:
                 return self._clone(lock, remote)
 
     def _clone(self, lock: int, remote: _Remote) -> Snapshot:
-        """Make the clone beside its place and move it there when it is whole."""
+        """Make the clone beside its place and move it there when it is whole.
+
+        By `git clone`, because a fetch writes a file for each of what may be 50,000 heads of pull requests.
+        """
         git = Git(self._partial, self.shown)
         shutil.rmtree(self._partial, ignore_errors=True)
-        algorithm = "sha256" if remote.head and len(remote.head) == 64 else "sha1"
-        git.ask("init", "--quiet", "--bare", "--template=", f"--object-format={algorithm}", "--", str(self._partial))
+        options = ["--quiet", "--bare", "--template=", "--no-tags", "--no-single-branch"]
+        # What --bare fetches by itself may not be named again.
+        for ref in [*_FETCHED[1:], *_head_of(remote)]:
+            options += ["-c", f"remote.source.fetch={ref}"]
+        options += [_WHOLE] if remote.head and {"filter", "shallow"} <= remote.can else []
         try:
-            snapshot = self._fetch(git, lock, remote, None)
+            self._talk_with_filter(remote, lock, "clone", *options, then=("--", self.address.url, str(self._partial)))
+            # Each fetch is given the address as it is in metrics.yaml then.
+            for name in ("url", "fetch"):
+                git.ask("config", "--unset-all", f"remote.source.{name}")
+            snapshot = self._keep(git, remote, None)
             shutil.rmtree(self.directory, ignore_errors=True)
             self._partial.rename(self.directory)
         finally:
             shutil.rmtree(self._partial, ignore_errors=True)
         return snapshot
 
-    def _fetch(self, git: Git, lock: int, remote: _Remote, stored: Snapshot | None) -> Snapshot:
+    def _fetch(self, lock: int, remote: _Remote, stored: Snapshot) -> Snapshot:
         # Nobody else works here while the lock is held: what lies about is of a git that was killed.
-        for stale in git.directory.rglob("*.lock"):
+        for stale in self.directory.rglob("*.lock"):
             stale.unlink(missing_ok=True)
-        shallow = git.directory / "shallow"
-        with_filter = ["--filter=blob:none"] if "filter" in remote.can else []
-        arguments = ["--quiet", "--force", "--prune", "--no-tags", "--no-recurse-submodules", "--update-shallow"]
-        arguments += ["--no-auto-maintenance", "--no-write-fetch-head"]
-        arguments += [_WHOLE] if "shallow" in remote.can and (shallow.exists() or (with_filter and not stored)) else []
-        refs = [*_FETCHED, *([f"+HEAD:{_HEAD}"] if remote.head else [])]
-        try:
-            self._talk(git, lock, "fetch", *arguments, *with_filter, "source", *refs)
-        except SourceError as error:
-            if not with_filter or "filter" not in str(error):
-                raise
-            self._talk(git, lock, "fetch", *arguments, "source", *refs)
-        git.ask("pack-refs", "--all", "--prune")
-        if len(list(git.directory.glob("objects/pack/*.pack"))) > _MOST_PACKS:
-            git.ask("repack", "-a", "-d", "-q")
+        options = ["--quiet", "--force", "--prune", "--no-tags", "--no-recurse-submodules", "--update-shallow"]
+        options += ["--no-auto-maintenance", "--no-write-fetch-head"]
+        options += [_WHOLE] if stored.is_shallow and "shallow" in remote.can else []
+        refs = ("source", *_FETCHED, *_head_of(remote))
+        self._talk_with_filter(remote, lock, "fetch", *options, then=refs, git=self.git)
+        self.git.ask("pack-refs", "--all", "--prune")
+        if len(list(self.directory.glob("objects/pack/*.pack"))) > _MOST_PACKS:
+            self.git.ask("repack", "-a", "-d", "-q")
+        return self._keep(self.git, remote, stored)
+
+    def _keep(self, git: Git, remote: _Remote, stored: Snapshot | None) -> Snapshot:
+        """Write down what there is now."""
         now = datetime.now(UTC)
         snapshot = Snapshot(
             fetched_at=now,
             first_seen_at=stored.first_seen_at if stored else now,
             head=git.ask("rev-parse", "--verify", f"{_HEAD}^{{commit}}").strip() if remote.head else None,
             default_branch=remote.branch,
-            is_shallow=shallow.exists(),
+            is_shallow=(git.directory / "shallow").exists(),
         )
         _write(git.directory / _STATE, snapshot)
         return snapshot
@@ -196,8 +203,7 @@ class Mirror:
         """What HEAD names at the server, and what the server can do."""
         with tempfile.TemporaryDirectory() as folder:
             trace = Path(folder) / "packets"
-            nowhere = Git(Path(os.devnull), self.shown)
-            answer = self._talk(nowhere, lock, "ls-remote", "--symref", "source", "HEAD", trace=trace)
+            answer = self._talk(lock, "ls-remote", "--symref", "source", "HEAD", trace=trace)
             # A plain web server talks no packets.
             packets = trace.read_text(encoding="utf-8", errors="replace") if trace.exists() else ""
         branch = head = None
@@ -212,12 +218,29 @@ class Mirror:
         can = {word for line in _ABILITIES.findall(packets) for word in line.split()}
         return _Remote(branch, head, frozenset(can))
 
-    def _talk(self, git: Git, lock: int, *arguments: str, trace: Path | None = None) -> str:
+    def _talk_with_filter(
+        self, remote: _Remote, lock: int, *arguments: str, then: tuple[str, ...], git: Git | None = None
+    ) -> None:
+        """Ask the server to leave contents out, where it can; and without that where it then refuses."""
+        if "filter" in remote.can:
+            try:
+                self._talk(lock, *arguments, "--filter=blob:none", *then, git=git)
+                return
+            except SourceError as error:
+                if "filter" not in str(error):
+                    raise
+                shutil.rmtree(self._partial, ignore_errors=True)
+        self._talk(lock, *arguments, *then, git=git)
+
+    def _talk(self, lock: int, *arguments: str, git: Git | None = None, trace: Path | None = None) -> str:
+        """Speak with the server, for a clone or for none."""
+        git = git or Git(Path(os.devnull), self.shown)
+        of_clone = [] if arguments[0] == "clone" else [f"remote.source.url={self.address.url}"]
         self._talking = git
         try:
             return git.talk(
                 *arguments,
-                settings=[f"remote.source.url={self.address.url}"],
+                settings=["clone.defaultRemoteName=source", "clone.rejectShallow=false", *of_clone],
                 seconds=min(self._seconds, _HEAD_SECONDS) if arguments[0] == "ls-remote" else self._seconds,
                 insecure=self.address.scheme == "http",
                 inherit=lock,
@@ -260,6 +283,11 @@ class Mirror:
             yield lock
         finally:
             os.close(lock)
+
+
+def _head_of(remote: _Remote) -> list[str]:
+    """What to fetch of a HEAD; one that names nothing cannot be asked for."""
+    return [f"+HEAD:{_HEAD}"] if remote.head else []
 
 
 def _write(path: Path, snapshot: Snapshot) -> None:

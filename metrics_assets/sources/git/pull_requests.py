@@ -113,7 +113,7 @@ def _stretches(
     oldest_wanted, too_old = -1, None
     line = mirror.git.stream("log", "--first-parent", "--format=%H %ct", head, separator=b"\n") if head else iter(())
     for place, text in enumerate(line):
-        sha, seconds = text.decode().split()
+        sha, _, seconds = text.decode().partition(" ")
         if sha == before:
             return _between([one for _, one in ends], sha), before
         if place == oldest_wanted + 1:
@@ -187,6 +187,9 @@ def _candidate(
     head = heads.get(named.number)
     if heads and head is None:
         return None
+    # Off the line, nothing but a number in brackets would be said of a commit of any other repository.
+    if head is None and (named.is_bare or len(node.parents) < 2) and not _on_line(stretch, node):
+        return None
     if len(node.parents) > 1 and (head is None or head in node.parents[1:]):
         brought = _brought_in(mirror, stretch, node)
         evidence = HEAD_IS_PARENT if head else SUBJECT_ONLY
@@ -194,8 +197,7 @@ def _candidate(
     if len(node.parents) > 1 and named.head_is_parent:
         return None
     if head is None:
-        # Off the line, nothing but a number in brackets would be said of a commit of any other repository.
-        return _Candidate(node, named.number, SUBJECT_ONLY, None) if _on_line(stretch, node) else None
+        return _Candidate(node, named.number, SUBJECT_ONLY, None)
     own, base = _own_commits(mirror, stretch, node, head, times)
     tree = own[0].tree if own else None
     evidence = SAME_TREE if tree == node.tree else NUMBER_ONLY

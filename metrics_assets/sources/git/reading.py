@@ -5,6 +5,7 @@ A second reading starts from the position that the first one gave, and yields wh
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -15,6 +16,7 @@ from metrics_assets.sources.git import messages
 from metrics_assets.sources.git.batch import ROWS, GitBatch, Position, position, usable
 from metrics_assets.sources.git.history import Logged, log, moment
 from metrics_assets.sources.git.mirror import Mirror, Snapshot
+from metrics_assets.sources.records import Account
 
 Item = TypeVar("Item")
 
@@ -105,6 +107,31 @@ def default_branch_commits(mirror: Mirror) -> Iterator[str]:
     head = mirror.snapshot().head
     if head:
         yield from (sha.decode() for sha in mirror.git.stream("rev-list", head, separator=b"\n"))
+
+
+def contributors(mirror: Mirror, repository_id: int, known: Position | None = None) -> Iterator[GitBatch]:
+    """Everybody who ever committed to the default branch, merges left out: who is new does not depend on `start`.
+
+    Args:
+        known: the position of the last reading; nothing is read where the branch stands as it stood then.
+    """
+    head = mirror.snapshot().head
+    always = moment("0")
+    known = usable(known, always)
+    if head and (known is None or known["head"] != head):
+        counts: Counter[str] = Counter()
+        people: dict[str, Account] = {}
+        fields = mirror.git.stream("log", "-z", "--no-merges", "--format=tformat:%an%x00%ae", "--encoding=UTF-8", head)
+        for name, address in zip(fields, fields, strict=True):
+            person = messages.account(name.decode("utf-8", "replace"), address.decode("utf-8", "replace"))
+            if person is not None:
+                # As the warehouse tells people apart.
+                counts[person.login.lower()] += 1
+                people.setdefault(person.login.lower(), person)
+        for logins in batched(sorted(counts), ROWS):
+            yield GitBatch([records.Contributor(repository_id, people[login], counts[login]) for login in logins])
+        yield GitBatch(complete_lists=(records.Contributor.TABLE,))
+    yield GitBatch(position=position(always, head=head))
 
 
 def tags(mirror: Mirror, repository_id: int) -> Iterator[GitBatch]:
@@ -209,5 +236,5 @@ def _commit_times(mirror: Mirror, shas: Iterable[str]) -> Iterator[tuple[str, st
         for line in mirror.git.stream(
             "log", "--no-walk=unsorted", "--format=%H %ct", "--stdin", given=given, separator=b"\n"
         ):
-            sha, seconds = line.decode().split()
+            sha, _, seconds = line.decode().partition(" ")
             yield sha, seconds

@@ -102,14 +102,15 @@ class StackExchangeClient(PlatformClient):
         super().__init__(base_url, look=self._read, concurrency=1, **options)
         self._empty_until: datetime | None = None
 
-    async def _send(self, request: httpx.Request, resource: str, what: str, spent: Spent) -> tuple[Any, httpx.Response]:
+    async def _wait_for_allowance(self, resource: str, what: str, spent: Spent) -> Any:
+        # Asked with the one place in flight, so that the newest answer's quota is known.
         now = from_seconds(self.now())
         if self._empty_until is not None and now < self._empty_until:
             raise RateLimited(
                 f"{what}: not sent, because the day's quota of calls is used up; run it again after "
                 f"{self._empty_until:%Y-%m-%d %H:%M} UTC, or name a key in sources.stack_exchange.key_env."
             )
-        return await super()._send(request, resource, what, spent)
+        return await super()._wait_for_allowance(resource, what, spent)
 
     def _read(self, what: str, response: httpx.Response) -> float:
         try:

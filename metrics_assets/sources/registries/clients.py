@@ -20,6 +20,16 @@ from metrics_assets.sources.registries.pip_index import configured_index, index_
 Sleep = Callable[[float], Awaitable[None]]
 Clock = Callable[[], float]
 
+# Which services tell of a registry's packages.
+_SERVICES = {
+    "pypi": {"pypi", "pypi_simple", "pypistats", "deps_dev", "osv"},
+    "npm": {"npm", "npm_downloads", "deps_dev", "osv"},
+    "crates": {"crates", "deps_dev", "osv"},
+    "go": {"go", "pkg_go", "osv"},
+    "gems": {"gems", "osv"},
+    "docker": {"docker"},
+    "brew": {"brew"},
+}
 # At least so many seconds between two requests, where the registry asks for that.
 _SECONDS_BETWEEN = {"crates": 1.0, "gems": 0.1}
 _AT_ONCE = 4
@@ -78,11 +88,12 @@ async def connect(
             addresses |= {"pypi": index.api, "pypi_simple": index.simple}
             if index.password:
                 credentials["pypi"] = credentials["pypi_simple"] = [IndexPassword(index.password)]
+    needed = set().union(*(_SERVICES[registry] for registry in registries))
     agent = {"User-Agent": user_agent(portfolio)}
     async with AsyncExitStack() as stack:
         clients: dict[str, ApiClient] = {}
         for name, address in addresses.items():
-            if address is not None:
+            if address is not None and name in needed:
                 client = ApiClient(
                     address,
                     agent | (_JSON_PAGES if name == "pypi_simple" else {}),

@@ -8,8 +8,9 @@ from statistics import median
 
 # So many days on either side say what is usual.
 NEIGHBOURS = 7
-# A package that usually has fewer downloads a day may have none on one.
-_FEWEST = 10
+# A package with fewer downloads on a usual day may have none on one; with more, also a quiet day has some.
+_FEWEST_USUALLY = 10
+_FEWEST_AFTERWARDS = 3
 
 
 def slices(first: date, last: date, longest: int) -> Iterator[tuple[date, date]]:
@@ -21,11 +22,11 @@ def slices(first: date, last: date, longest: int) -> Iterator[tuple[date, date]]
 
 
 def holes(counts: Mapping[date, int]) -> set[date]:
-    """The days with 0 that are unknown in truth: what is usual on both sides of them is far from 0.
+    """The days with 0 that are unknown in truth: the days around them are far from 0.
 
-    A side is the seven days next to the run of zeros, its figure their median; a side without any day (before the
-    first, after the last) is not asked. More days can only turn such a hole back into a zero, never a zero into a
-    hole, so that what was written as 0 stays so.
+    Before a run of zeros the median of seven days counts, after it the quietest of seven days that has any; a side
+    without days is not asked. Later days can only turn a hole back into a zero, never a zero that has days before
+    it into a hole, so that what was written as 0 stays so.
     """
     days = sorted(counts)
     found: set[date] = set()
@@ -37,9 +38,13 @@ def holes(counts: Mapping[date, int]) -> set[date]:
         end = position
         while end < len(days) and counts[days[end]] == 0:
             end += 1
-        sides = [days[max(0, position - NEIGHBOURS) : position], days[end : end + NEIGHBOURS]]
-        usual = [median(counts[day] for day in side) for side in sides if side]
-        if usual and min(usual) >= _FEWEST:
+        before = [counts[day] for day in days[max(0, position - NEIGHBOURS) : position]]
+        after = [counts[day] for day in days[end : end + NEIGHBOURS] if counts[day]]
+        if before:
+            is_hole = median(before) >= _FEWEST_USUALLY and min(after, default=_FEWEST_AFTERWARDS) >= _FEWEST_AFTERWARDS
+        else:
+            is_hole = bool(after) and median(after) >= _FEWEST_USUALLY
+        if is_hole:
             found.update(days[position:end])
         position = end
     return found

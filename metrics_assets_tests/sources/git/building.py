@@ -97,7 +97,7 @@ class Writer:
         for path, content in (files or {}).items():
             lines.append(b"M 100644 inline %s\ndata %d\n%s" % (path.encode(), len(content.encode()), content.encode()))
         # A branch of no parents begins anew only if the name is free.
-        self._write(b"reset refs/building/now\n" + b"\n".join(lines) + b"\n")
+        self._write(b"reset refs/building/now\n" + b"\n".join(lines) + b"\n\n")
 
     def ref(self, ref: str, name: str) -> None:
         """Let a ref name a commit."""

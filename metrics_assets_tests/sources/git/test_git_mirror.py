@@ -19,7 +19,7 @@ import pytest
 
 from metrics_assets.sources.errors import Forbidden, NotFound, SourceError, Unavailable
 from metrics_assets.sources.git import reading
-from metrics_assets.sources.git.address import Address
+from metrics_assets.sources.git.address import Address, shown
 from metrics_assets.sources.git.mirror import Mirror
 from metrics_assets_tests.sources.git.building import START, Writer, empty_repository, git
 
@@ -178,6 +178,54 @@ def test_a_plain_web_server(tmp_path: Path, remote: Path) -> None:
     assert snapshot.head == git(remote, "rev-parse", "main")
 
 
+@pytest.mark.parametrize("version", ["0", "2"])
+def test_git_over_http(tmp_path: Path, remote: Path, version: str) -> None:
+    """As the hosts on the web serve it, by either version of the protocol."""
+
+    class Backend(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            path, _, query = self.path.partition("?")
+            environment = {
+                "PATH": os.environ["PATH"],
+                "GIT_PROJECT_ROOT": str(tmp_path),
+                "GIT_HTTP_EXPORT_ALL": "1",
+                "GIT_PROTOCOL": self.headers.get("Git-Protocol", "") if version == "2" else "",
+                "PATH_INFO": path,
+                "QUERY_STRING": query,
+                "REQUEST_METHOD": self.command,
+                "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            }
+            asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            done = subprocess.run(["git", "http-backend"], input=asked, capture_output=True, env=environment)
+            head, _, body = done.stdout.partition(b"\r\n\r\n")
+            lines = [line.split(": ", 1) for line in head.decode().split("\r\n")]
+            self.send_response(next((int(value[:3]) for name, value in lines if name == "Status"), 200))
+            for name, value in lines:
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with Writer(remote) as write:
+        write.commit("2", "second", files={"a": "other"})
+        write.ref("refs/pull/7/head", "2")
+    with serving(Backend) as port:
+        mirror = Mirror(f"http://127.0.0.1:{port}/remote.git", tmp_path / "home")
+        for _ in range(2):
+            snapshot = mirror.update()
+            assert (snapshot.head, snapshot.default_branch) == (git(remote, "rev-parse", "main"), "main")
+        with pytest.raises(NotFound):
+            Mirror(f"http://127.0.0.1:{port}/none.git", tmp_path / "home").update()
+    kinds = git(mirror.directory, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype)").split()
+    assert set(kinds) == {"commit", "tree"}
+    assert git(mirror.directory, "rev-parse", "refs/pull/7/head") == git(remote, "rev-parse", "refs/pull/7/head")
+
+
 def test_the_daemon_of_git(tmp_path: Path, remote: Path, free_port: int) -> None:
     (remote / "git-daemon-export-ok").touch()
     daemon = subprocess.Popen(
@@ -328,6 +376,26 @@ def test_a_damaged_clone_is_replaced(tmp_path: Path, remote: Path) -> None:
     assert [len(batch.records) for batch in reading.commits(mirror, 1, START)] == [1, 0]
 
 
+def test_many_fetches_do_not_leave_many_packs(tmp_path: Path, remote: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metrics_assets.sources.git.mirror._MOST_PACKS", 3)
+    mirror = Mirror(f"file://{remote}", tmp_path)
+    for place in range(6):
+        with Writer(remote) as write:
+            write.commit("next", f"number {place}", files={"a": str(place)})
+            write.ref("refs/heads/main", "next")
+            write.ref(f"refs/tags/{place}", "next")
+        mirror.update()
+        assert len(list(mirror.directory.glob("objects/pack/*.pack"))) <= 3
+        assert mirror.snapshot().head == git(remote, "rev-parse", "main")
+    assert sum(len(batch.records) for batch in reading.tags(mirror, 1)) == 6
+
+
+@pytest.mark.parametrize("url", ["https://u:p@ss@host/a", "see https://u:p@ss@host/a.", "https://p@ss:w@host/a/b"])
+def test_no_part_of_a_password_is_shown(url: str) -> None:
+    assert "ss" not in shown(url)
+    assert "https://host/a" in shown(url)
+
+
 def test_locks_that_a_killed_git_left_are_no_hindrance(tmp_path: Path, remote: Path) -> None:
     mirror = Mirror(f"file://{remote}", tmp_path)
     mirror.update()
@@ -357,7 +425,9 @@ def test_a_process_that_is_killed_in_the_middle_of_a_clone(
     """Its git holds the lock as long as it lives; after that the half clone is thrown away."""
     orphan = tmp_path / "orphan"
     wrapped(
-        f'case "$*" in *" fetch "*) if mkdir {tmp_path}/once 2>&-; then echo $$ > {orphan}; exec sleep 60; fi;; esac'
+        f'case "$*" in *" clone "*) if mkdir {tmp_path}/once 2>&-; then for half; do :; done; '
+        f'mkdir -p "$half/objects"; '
+        f"echo $$ > {orphan}; exec sleep 60; fi;; esac"
     )
     url, home = f"file://{remote}", tmp_path / "home"
     process = subprocess.Popen([sys.executable, "-c", _UPDATE, url, str(home)])

@@ -160,10 +160,10 @@ def test_only_what_is_wanted_is_read(real_data: Path, tmp_path: Path) -> None:
     everything = [row for batch in merged_pull_requests(mirror, 1, _ALWAYS) for row in batch.records]
     wanted = [row for batch in merged_pull_requests(mirror, 1, start) for row in batch.records]
     assert 0 < len(wanted) < len(everything)
-    assert wanted == [row for row in everything if row.merged_at >= start]  # type: ignore[attr-defined]
+    assert wanted == [row for row in everything if row.merged_at >= start]
     commits = [row for batch in reading.commits(mirror, 1, start) for row in batch.records]
     assert 0 < len(commits) < 187
-    assert all(row.committed_at >= start for row in commits)  # type: ignore[attr-defined]
+    assert all(row.committed_at >= start for row in commits)
 
 
 def test_the_clone_holds_no_contents(real_data: Path, tmp_path: Path) -> None:

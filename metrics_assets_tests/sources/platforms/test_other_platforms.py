@@ -286,11 +286,9 @@ def test_each_class_of_error_has_its_strategy(platform: str) -> None:
     mended, *_ = heard(Reply(b"<html>503</html>"), Reply(first), Reply(status=404))
     assert not isinstance(mended.error, BadAnswer)
 
-    for body in (
-        [],
-        {"hits": 5},
-        {"total": "x", "hits": [{"objectID": []}], "nbHits": {}, "about": 1, "items": [1], "data": 3},
-    ):
+    hits: dict[str, Any] = {"hits": [{"objectID": []}], "nbHits": {}}
+    wrong_types: list[Any] = [[], {"hits": 5}, {"total": "x", "about": 1, "items": [1], "data": 3, **hits}]
+    for body in wrong_types:
         wrong, requests, _ = heard(Reply(body))
         assert isinstance(wrong.error, BadAnswer | NotFound), body
         assert requests == 1

@@ -20,15 +20,15 @@ QUESTIONS, UNANSWERED = "/2.3/questions", "/2.3/questions/no-answers"
 TOTALS: dict[str, Any] = {UNANSWERED: {"total": 8}}
 
 
-def hear(replies: list[Any], clock: Clock | None = None, **more: Any) -> tuple[Heard, Scripted]:
+def hear(replies: list[Any], more: dict[str, Any] | None = None, clock: Clock | None = None) -> tuple[Heard, Scripted]:
     """Listen to the questions' replies in turn, after the totals."""
-    with Scripted(answer=by_path({**TOTALS, QUESTIONS: [{"total": 40}, *replies], **more})) as server:
+    with Scripted(answer=by_path({**TOTALS, QUESTIONS: [{"total": 40}, *replies], **(more or {})})) as server:
         return listen("stack_exchange", "stackoverflow:httpx", server, clock=clock), server
 
 
 def test_questions_with_their_answers_and_totals() -> None:
     asked = question(1, "06-02 10:00", "05-01", answer_count=1, is_answered=False)
-    heard, server = hear([wrapper(asked)], **{"/2.3/questions/1/answers": wrapper(answer(2, 1, "06-02 10:00"))})
+    heard, server = hear([wrapper(asked)], {"/2.3/questions/1/answers": wrapper(answer(2, 1, "06-02 10:00"))})
     assert heard.error is None
     assert heard.counters == {"questions_total": 40, "questions_without_answer_total": 8}
     first, second = heard.mentions
@@ -85,7 +85,7 @@ def test_each_question_comes_once_whatever_moves_meanwhile(active: list[int], mo
 def test_a_backoff_is_obeyed_exactly() -> None:
     clock = Clock()
     second = question(2, "06-03")
-    heard, _ = hear([wrapper(question(1, "06-02"), has_more=True, backoff=17), wrapper(second)], clock)
+    heard, _ = hear([wrapper(question(1, "06-02"), has_more=True, backoff=17), wrapper(second)], clock=clock)
     assert (len(heard.mentions), heard.error) == (2, None)
     assert clock.slept == [pytest.approx(17, abs=0.5)]
 

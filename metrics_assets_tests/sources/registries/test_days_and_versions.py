@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metrics_assets.sources.registries.cvss import base_score, rating
@@ -32,12 +32,15 @@ def test_slices_are_the_range_once(first: date, length: int, longest: int) -> No
     assert all((end - start).days + 1 == longest for start, end in found[:-1])
 
 
-@given(st.lists(st.integers(0, 60), max_size=60), st.integers(0, 59))
+@given(st.lists(st.sampled_from([0, 0, 1, 2, 5, 9, 11, 40]), max_size=40), st.integers(0, 39))
+@example([40, 0, 1, 40, 40, 40, 40], 3)
+@example([40, 0, 0, 40], 2)
+@settings(max_examples=300)
 def test_a_zero_that_stands_is_never_taken_back_by_later_days(counts: list[int], until: int) -> None:
     series = {date(2026, 1, 1) + number * DAY: count for number, count in enumerate(counts)}
     early = dict(list(series.items())[:until])
-    # A run that goes on beyond what was known may be judged anew only from hole to zero.
-    zeros_then = {day for day, count in early.items() if count == 0} - holes(early)
+    began = next((day for day, count in early.items() if count), date.max)
+    zeros_then = {day for day, count in early.items() if count == 0 and day > began} - holes(early)
     assert not zeros_then & holes(series)
 
 
@@ -50,6 +53,9 @@ def test_a_zero_that_stands_is_never_taken_back_by_later_days(counts: list[int],
         ([3, 0, 1, 0, 0, 2, 1], []),  # a small package
         ([0, 0, 0], []),  # nothing says that there are ever any
         ([2, 1, 0, 300, 280, 310], []),  # before it became known
+        ([300, 280, 310, 0, 2, 1, 0, 1], []),  # after it was replaced
+        ([280, 250, 0, 260, 0, 270, 240], [2, 4]),  # twice within a week
+        ([0, 280, 250], [0]),
     ],
 )
 def test_a_zero_between_large_neighbours_is_unknown(counts: list[int], unknown: list[int]) -> None:
