@@ -11,6 +11,8 @@ from metrics_assets import settings as configuration
 from metrics_assets.assets.alerts import alert_assets
 from metrics_assets.assets.checks import asset_checks
 from metrics_assets.assets.derived import derived_assets
+from metrics_assets.assets.packages import package_assets
+from metrics_assets.assets.platforms import platform_assets
 from metrics_assets.assets.predictions import prediction_assets
 from metrics_assets.assets.raw import raw_assets
 from metrics_assets.assets.reports import report_assets
@@ -35,6 +37,8 @@ def build(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *raw_assets(shared),
+            *package_assets(shared),
+            *platform_assets(shared),
             *derived_assets(shared),
             *score_assets(shared),
             *prediction_assets(shared),

@@ -14,7 +14,17 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, make_url
 
 # Nothing of a developer's own environment may reach a test.
-for _name in ("METRICS_CONFIG", "METRICS_DATABASE_URL", "DAGSTER_DATABASE_URL", "GITHUB_TOKEN", "GITHUB_API_URL"):
+for _name in (
+    "METRICS_CONFIG",
+    "METRICS_DATABASE_URL",
+    "DAGSTER_DATABASE_URL",
+    "GITHUB_TOKEN",
+    "GITHUB_API_URL",
+    "YOUTUBE_API_KEY",
+    "REDDIT_CLIENT_ID",
+    "REDDIT_CLIENT_SECRET",
+    "X_BEARER_TOKEN",
+):
     os.environ.pop(_name, None)
 # As `metrics_assets.environment` sets them; Dagster reads one of them when it is imported.
 os.environ["DAGSTER_EVENT_BATCH_SIZE"] = "1000"

@@ -7,7 +7,7 @@ import asyncio
 import dataclasses
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import groupby
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from packaging.utils import canonicalize_name
 
 from metrics_assets.assets.shared import COLLECT, Shared, Warehouse, key_of, markdown_table
+from metrics_assets.assets.side_by_side import run_all
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.partitions import Days, days_of
 from metrics_assets.settings import Settings
@@ -154,7 +155,7 @@ class PackageCollector:
                     await self._collect_package(package, clients, validators, collected)
                     collected.packages += 1
 
-            await _side_by_side(one(package) for package in wanted)
+            await run_all(one(package) for package in wanted)
         collected.missing.sort()
         return collected
 
@@ -300,19 +301,6 @@ def canonical(registry: str, package: str) -> str:
     if registry == "docker":
         return package.lower() if "/" in package else f"library/{package.lower()}"
     return package
-
-
-async def _side_by_side(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
-    """Run jobs at the same time; an unexpected error ends the others and is raised as itself."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for job in jobs:
-                group.create_task(job)
-    except BaseExceptionGroup as errors:
-        first: BaseException = errors
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
 
 
 def _table_of(record: Record) -> str:

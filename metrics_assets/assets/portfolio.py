@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from metrics_assets.assets.collecting import Collected, Collector
-from metrics_assets.settings import RepositorySettings
+from metrics_assets.assets.git import collect_git, fetch
+from metrics_assets.settings import RepositorySettings, metrics_home
 from metrics_assets.sources.errors import Blocked, NotFound, SourceError
+from metrics_assets.sources.git.mirror import Mirror
 from metrics_assets.sources.github.probe import Probed, organization, probe, why_not
 from metrics_assets.sources.records import Record, Repository
 from metrics_assets.warehouse.collection import Entry, Usage
@@ -29,7 +32,7 @@ async def collect_repositories(collector: Collector) -> Collected:
     collected = Collected()
     wanted = await _wanted(collector, collected)
     on_github = [entry for entry in wanted if entry.github]
-    rows = [row for entry in wanted if not entry.github for row in _only_in_git(collector, entry, collected)]
+    rows = [row for entry in wanted if not entry.github for row in await _only_in_git(collector, entry, collected)]
     rows += await _probe(collector, on_github, collected)
     _replace_settings(collector, rows)
     return collected
@@ -154,8 +157,28 @@ async def _not_found(
     return [_settings_row(known, entry.name, entry)] if known is not None else []
 
 
-def _only_in_git(collector: Collector, entry: RepositorySettings, collected: Collected) -> list[dict[str, Any]]:
-    raise NotImplementedError
+async def _only_in_git(collector: Collector, entry: RepositorySettings, collected: Collected) -> list[dict[str, Any]]:
+    """Clone or fetch a repository that is on no provider, and write what it is; its row of settings."""
+    known: int | None = None
+    try:
+        mirror = Mirror(entry.git or "", metrics_home())
+        known = mirror.repository_id
+        await fetch(mirror, fresh_since=collector.began)
+        start = datetime.combine(collector.settings.start, datetime.min.time(), UTC)
+        async for batch in collect_git(mirror, "repository", known, entry.name, start):
+            collected.count(collector.write(batch.records), batch.records)
+            if batch.remarks:
+                collected.remarks[entry.name] = " ".join(batch.remarks)
+        collector.book.log([Entry(_ENTITY, entry.name, "complete", known, rows_read=1, source="git")])
+        collected.repositories += 1
+    except SourceError as error:
+        collected.missing[_ENTITY][entry.name] = str(error)
+        collector.report(f"{entry.name}: {error}")
+        kind = type(error).__name__
+        collector.book.log(
+            [Entry(_ENTITY, entry.name, "incomplete", known, reason=str(error), error_class=kind, source="git")]
+        )
+    return [_settings_row(known, entry.name, entry)] if known is not None else []
 
 
 async def _wanted(collector: Collector, collected: Collected) -> list[RepositorySettings]:

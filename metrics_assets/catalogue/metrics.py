@@ -24,7 +24,7 @@ class Metric(BaseModel):
     key: str
     title: str
     definition: str
-    unit: Literal["per day", "hours", "ratio", "count", "points"]
+    unit: Literal["per day", "hours", "ratio", "count", "points", "score"]
     direction: Literal["higher", "lower", "neutral"]
     table: str
     unknown: str

@@ -110,14 +110,28 @@ class Book:
         """
         found = self._rows(
             "select settings.repository_id, settings.repository, state, provider, settings.git, created_at, entities, "
-            "permission, coalesce(marks, '{}'), coalesce(totals, '{}') "
+            "permission, coalesce(marks, '{}') as marks, coalesce(totals, '{}') as totals "
             "from ops.repository_settings as settings "
             "join raw.repositories on repositories.repository_id = settings.repository_id "
             "left join ops.probes on probes.repository_id = settings.repository_id and probes.run_id = :run "
             "where state not in ('gone', 'blocked') order by settings.repository",
             run=self.run_id,
         )
-        return [Target(*row[:6], tuple(row[6]), *row[7:]) for row in found]
+        return [
+            Target(
+                repository_id=row.repository_id,
+                repository=row.repository,
+                state=row.state,
+                provider=row.provider,
+                git=row.git,
+                created_at=row.created_at,
+                entities=tuple(row.entities),
+                permission=row.permission,
+                marks=row.marks,
+                totals=row.totals,
+            )
+            for row in found
+        ]
 
     def probed_in_this_run(self) -> bool:
         """Whether this run has looked at the portfolio already."""
@@ -166,8 +180,13 @@ class Book:
         collected_at: datetime,
         outside: int | None,
         swept_at: datetime | None,
+        keep_position: bool = False,
     ) -> None:
-        """Note that an entity was collected completely over the range."""
+        """Note that an entity was collected completely over the range.
+
+        Args:
+            keep_position: the position says where the next collection begins (git), not where this one was left.
+        """
         self._execute(
             "insert into ops.collection_state as kept (repository_id, entity, mark, covers_from, collected_at, "
             "outside, swept_at, days) values (:repository, :entity, :mark, :covers_from, :collected_at, :outside, "
@@ -175,7 +194,7 @@ class Book:
             "on conflict (repository_id, entity) do update set mark = excluded.mark, "
             "covers_from = least(kept.covers_from, excluded.covers_from), collected_at = excluded.collected_at, "
             "outside = excluded.outside, swept_at = excluded.swept_at, days = kept.days + excluded.days, "
-            "position = null",
+            "position = case when :keep_position then kept.position end",
             repository=repository_id,
             entity=entity,
             mark=mark,
@@ -183,6 +202,7 @@ class Book:
             collected_at=collected_at,
             outside=outside,
             swept_at=swept_at,
+            keep_position=keep_position,
             first=self.first,
             end=self.end,
         )

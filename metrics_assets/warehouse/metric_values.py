@@ -16,6 +16,14 @@ with settled as (
 """
 
 
+# Tables whose rows are about something else than a repository: the SQL of the subject's kind and of its name.
+_SUBJECTS = {
+    "scores": ("subject_kind", "subject"),
+    "package_daily": ("'package'", "registry || ':' || package"),
+    "platform_daily": ("'community'", "platform || ':' || community"),
+}
+
+
 def metric_values_sql(catalogue: Catalogue) -> str:
     """The view's definition: (metric, subject_kind, subject, date, value, n, state)."""
     branches = "\nunion all\n".join(_branch(metric) for metric in catalogue.metrics.values())
@@ -25,7 +33,7 @@ def metric_values_sql(catalogue: Catalogue) -> str:
 def _branch(metric: Metric) -> str:
     value = f"({metric.value_sql})::double precision"
     n = f"{metric.n}::bigint" if metric.n else "null::bigint"
-    kind, subject = ("subject_kind", "subject") if metric.table == "scores" else ("'repository'", "repository")
+    kind, subject = _SUBJECTS.get(metric.table, ("'repository'", "repository"))
     too_few = f"when {metric.n} < {metric.minimum_n} then 'too_few'" if metric.n else ""
     where = f"\nwhere {metric.where}" if metric.where else ""
     return f"""select

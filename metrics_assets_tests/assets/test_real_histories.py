@@ -32,7 +32,7 @@ def test_the_main_job_agrees_with_git(
     truth = json.loads((real_data / "githistory" / folder / "truth.json").read_text())
     history = recorded_history(real_data / "githistory" / folder)
     months: dict[str, dict[str, Any]] = truth["months"]
-    first, last = date.fromisoformat(f"{min(months)}-01"), history.now.date()
+    first, last = date.fromisoformat(f"{min(months)}-01"), history.now.date() - timedelta(days=1)
     settings = Settings.model_validate(
         {
             "start": first,
@@ -68,7 +68,7 @@ def test_what_the_export_does_not_hold_is_unknown_and_not_zero(
     real_data: Path, new_database: Callable[[str], URL], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history = recorded_history(real_data / "githistory" / "felixgeelhaar+bolt")
-    last = history.now.date()
+    last = history.now.date() - timedelta(days=1)
     settings = Settings.model_validate(
         {
             "start": last - timedelta(days=60),

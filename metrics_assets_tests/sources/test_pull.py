@@ -1,4 +1,4 @@
-"""Several lists in one request: what is asked for again, smaller or alone, what is given up, and how many requests it takes."""
+"""Several lists in one request: what is asked for again, smaller or alone, and what is given up after how many."""
 
 from __future__ import annotations
 

@@ -562,6 +562,65 @@ class ReviewComment(_Model):
         )
 
 
+class _DatabaseId(_Model):
+    id: int | None = None
+
+
+class ThreadComment(_Model):
+    """A comment of a thread of review_comments.graphql."""
+
+    id: int
+    created_at: datetime
+    updated_at: datetime
+    review: _DatabaseId | None = None
+    user: User | None = None
+    reply_to: _DatabaseId | None = None
+
+
+class _Thread(_Model):
+    total: int = Field(0, validation_alias=AliasPath("comments", "totalCount"))
+    comments: Annotated[list[ThreadComment], BeforeValidator(_nodes)] = Field(default_factory=list)
+
+
+class _Threads(_Model):
+    total: int = Field(0, alias="totalCount")
+    nodes: list[_Thread] = Field(default_factory=list)
+
+
+class ReviewedPullRequest(_Model):
+    """A node of review_comments.graphql."""
+
+    node_id: str
+    threads: _Threads = _Threads()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all threads with all their comments are there."""
+        return self.threads.total <= len(self.threads.nodes) and all(
+            thread.total <= len(thread.comments) for thread in self.threads.nodes
+        )
+
+    def records(self, repository_id: int, number: int) -> list[records.Record]:
+        """The comments that are there; the first of a thread gives the thread its id."""
+        rows: list[records.Record] = []
+        for thread in self.threads.nodes:
+            for comment in thread.comments:
+                first = comment.reply_to.id if comment.reply_to else None
+                rows.append(
+                    records.ReviewComment(
+                        repository_id=repository_id,
+                        comment_id=comment.id,
+                        thread_id=first or thread.comments[0].id,
+                        number=number,
+                        review_id=comment.review.id if comment.review else None,
+                        author=_account(comment.user),
+                        created_at=comment.created_at,
+                        updated_at=comment.updated_at,
+                    )
+                )
+        return rows
+
+
 class _NodeId(_Model):
     node_id: str
 

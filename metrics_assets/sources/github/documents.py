@@ -49,6 +49,24 @@ def probes(count: int) -> str:
     return f"query Probes({declared}) {{ {asked} rateLimit {{ cost remaining resetAt }} }}\n" + text("probe")
 
 
+# The lists of which only numbers are asked for, by GitHub's names.
+_NUMBERED = {"pull_requests": "pullRequests", "issues": "issues", "discussions": "discussions"}
+
+
+def numbers_of(lists: Sequence[tuple[str, str]]) -> tuple[str, dict[str, str]]:
+    """One query for the numbers of several short lists, given as (entity, 'owner/name'), and its variables."""
+    declared = ", ".join(f"$o{i}: String!, $n{i}: String!" for i in range(len(lists)))
+    asked = " ".join(
+        f"r{i}: repository(owner: $o{i}, name: $n{i}) {{ listed: {_NUMBERED[entity]}(first: 100) "
+        "{ totalCount nodes { number } } }"
+        for i, (entity, _) in enumerate(lists)
+    )
+    variables = {}
+    for i, (_, repository) in enumerate(lists):
+        variables[f"o{i}"], variables[f"n{i}"] = repository.split("/", 1)
+    return f"query Numbers({declared}) {{ {asked} rateLimit {{ cost remaining resetAt }} }}", variables
+
+
 def whole(name: str) -> str:
     """A query that stands in a file as it is sent."""
     return _with_timeline(text(name))

@@ -6,7 +6,7 @@ next time nothing is sent that did not change; such answers are free.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,14 +15,11 @@ from metrics_assets.sources.asking import Batch, answered_at, parse
 from metrics_assets.sources.errors import BadAnswer
 from metrics_assets.sources.github import answers
 from metrics_assets.sources.github.client import GitHub, as_list
-from metrics_assets.sources.github.documents import whole
+from metrics_assets.sources.github.together import Questions
 from metrics_assets.sources.http import Answer
 
 # More workflow runs than these a query does not give, whatever the pages.
 _MOST_RUNS_OF_A_QUERY = 1000
-_SUITES_OF_A_QUERY = 100
-# A run can be run again for 30 days; later ones are new runs.
-RUNS_MAY_CHANGE_WITHIN = timedelta(days=3)
 
 
 async def review_comments(
@@ -56,7 +53,7 @@ async def review_comments(
 
 
 async def workflow_runs(
-    github: GitHub, repository_id: int, name: str, since: datetime, until: datetime
+    github: GitHub, questions: Questions, repository_id: int, name: str, since: datetime, until: datetime
 ) -> AsyncIterator[tuple[Batch, datetime]]:
     """Workflow runs created between two times with their jobs, oldest slice of days first; and how far this reaches.
 
@@ -74,7 +71,9 @@ async def workflow_runs(
             pages.append((await _runs_page(github, name, begin, end, page))[1])
         runs = {run.id: run for page_of_runs in pages for run in page_of_runs}
         rows: list[records.Record] = [run.record(repository_id) for run in runs.values()]
-        rows += await _jobs(github, repository_id, name, list(runs.values()))
+        run_of = {run.check_suite_node_id: run.id for run in runs.values() if run.check_suite_node_id}
+        for suite, found in (await questions.jobs.of(list(run_of)) if run_of else {}).items():
+            rows += [job.record(repository_id, run_of[suite]) for job in found.jobs]
         yield Batch(rows), end
         begin = end
         if total > _MOST_RUNS_OF_A_QUERY:
@@ -91,29 +90,6 @@ async def _runs_page(
     answer = await github.get(f"/repos/{name}/actions/runs", {"created": created, "per_page": 100, "page": page})
     found = parse(answers.WorkflowRuns, answer.json, f"workflow runs of {name}")
     return found.total_count, found.workflow_runs
-
-
-async def _jobs(
-    github: GitHub, repository_id: int, name: str, runs: Sequence[answers.WorkflowRun]
-) -> list[records.Record]:
-    """The jobs of runs: those of a hundred for one point, by their check suites."""
-    run_of = {run.check_suite_node_id: run.id for run in runs if run.check_suite_node_id}
-    suites, rows = list(run_of), list[records.Record]()
-    for position in range(0, len(suites), _SUITES_OF_A_QUERY):
-        asked = suites[position : position + _SUITES_OF_A_QUERY]
-        reply = await github.query(whole("jobs"), {"ids": asked}, f"jobs of {name}")
-        nodes: Any = reply.data.get("nodes")
-        if not isinstance(nodes, list):
-            raise BadAnswer(f"jobs of {name}: the answer has no nodes.")
-        gone = [error for error in reply.errors if error.kind != "NOT_FOUND"]
-        if gone:
-            raise gone[0].as_source_error(f"GraphQL, jobs of {name}")
-        for node in nodes:
-            if not node:
-                continue  # deleted, with its run
-            suite = parse(answers.CheckSuite, node, f"jobs of {name}")
-            rows += [job.record(repository_id, run_of[suite.suite_id]) for job in suite.jobs]
-    return rows
 
 
 async def contributors(github: GitHub, repository_id: int, name: str) -> AsyncIterator[Batch]:

@@ -39,10 +39,9 @@ _PAGE_SIZE = 100
 
 
 class Owner(BaseModel):
-    """Who wrote a post; `does_not_exist` is a deleted account."""
+    """Who wrote a post; a deleted account has no id."""
 
     user_id: int | None = None
-    user_type: str = "registered"
 
 
 class Post(BaseModel):
@@ -238,13 +237,12 @@ def _mention(
     answered: bool | None,
 ) -> Mention:
     sentiment, method = scored(score_text, post.title, post.body)
-    exists = post.owner is not None and post.owner.user_type != "does_not_exist"
     return Mention(
         platform=NAME,
         community=community,
         mention_id=str(_post_id(post)),
         kind=kind,
-        author=account(site, post.owner.user_id) if exists and post.owner else None,
+        author=account(site, post.owner.user_id) if post.owner else None,
         created_at=from_seconds(post.creation_date),
         updated_at=from_seconds(post.last_activity_date),
         score=post.score,

@@ -1,0 +1,165 @@
+"""What several repositories ask for at the same time, asked for in one query.
+
+Repositories are read side by side. Where one needs something small (the jobs of two workflow runs), the question
+waits a moment for the others', and one query answers all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from metrics_assets.sources.asking import parse
+from metrics_assets.sources.errors import BadAnswer, TooHeavy
+from metrics_assets.sources.github import answers
+from metrics_assets.sources.github.client import GitHub
+from metrics_assets.sources.github.documents import numbers_of, whole
+
+_PATIENCE_SECONDS = 0.3
+
+Value = TypeVar("Value")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Together(Generic[Value]):
+    """Gathers questions and asks them together.
+
+    Attributes:
+        ask: what answers some questions; of what it leaves out there is nothing.
+        at_once: the most questions of a query.
+        patience: how long, in seconds, a query waits for more of them.
+    """
+
+    ask: Callable[[list[str]], Awaitable[dict[str, Value]]]
+    at_once: int = 100
+    patience: float = _PATIENCE_SECONDS
+    _waiting: dict[str, asyncio.Future[Value | None]] = field(default_factory=dict)
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
+    _alarm: asyncio.TimerHandle | None = None
+
+    async def of(self, questions: Sequence[str]) -> dict[str, Value]:
+        """The answers to questions.
+
+        Raises:
+            SourceError: they could not be had.
+        """
+        loop = asyncio.get_running_loop()
+        mine: dict[str, asyncio.Future[Value | None]] = {
+            question: self._waiting.setdefault(question, loop.create_future()) for question in dict.fromkeys(questions)
+        }
+        while len(self._waiting) >= self.at_once:
+            self._send()
+        if self._waiting and self._alarm is None:
+            self._alarm = loop.call_later(self.patience, self._send)
+        # All of them are waited for, so that no error is left unseen.
+        found = await asyncio.gather(*mine.values(), return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        answered = zip(mine, found, strict=True)
+        return {
+            question: value
+            for question, value in answered
+            if value is not None and not isinstance(value, BaseException)
+        }
+
+    def _send(self) -> None:
+        """Ask the first of the waiting questions, without waiting for the answer."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        batch = {question: self._waiting.pop(question) for question in list(self._waiting)[: self.at_once]}
+        if batch:
+            task = asyncio.create_task(self._answer(batch))
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        if self._waiting:
+            self._alarm = asyncio.get_running_loop().call_later(self.patience, self._send)
+
+    async def _answer(self, batch: dict[str, asyncio.Future[Value | None]]) -> None:
+        try:
+            found = await self._in_parts(list(batch))
+        except BaseException as error:
+            for future in batch.values():
+                if not future.done():
+                    future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        for question, future in batch.items():
+            if not future.done():
+                future.set_result(found.get(question))
+
+    async def _in_parts(self, questions: list[str]) -> dict[str, Value]:
+        """Ask; where that is too much at once, or one of the questions is the trouble, ask for half at a time."""
+        try:
+            return await self.ask(questions)
+        except (TooHeavy, BadAnswer):
+            if len(questions) == 1:
+                raise
+            half = len(questions) // 2
+            return {**await self._in_parts(questions[:half]), **await self._in_parts(questions[half:])}
+
+
+@dataclass(slots=True)
+class Questions:
+    """The questions of a collection that are asked together; their price is the portfolio's.
+
+    jobs             a check suite's node id: the jobs of its workflow run
+    review_comments  a pull request's node id: its newest threads
+    numbers          'pull_requests acme/api', for a list of at most 100: the numbers that it has
+    """
+
+    github: GitHub
+    jobs: Together[answers.CheckSuite] = field(init=False)
+    review_comments: Together[answers.ReviewedPullRequest] = field(init=False)
+    numbers: Together[set[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = Together(self._jobs)
+        self.review_comments = Together(self._review_comments, at_once=50)
+        self.numbers = Together(self._numbers, at_once=50)
+
+    async def _jobs(self, ids: list[str]) -> dict[str, answers.CheckSuite]:
+        found = await self._nodes("jobs", ids, answers.CheckSuite, f"jobs of {len(ids)} workflow runs")
+        return {suite.suite_id: suite for suite in found}
+
+    async def _review_comments(self, ids: list[str]) -> dict[str, answers.ReviewedPullRequest]:
+        what = f"comments on lines of {len(ids)} pull requests"
+        found = await self._nodes("review_comments", ids, answers.ReviewedPullRequest, what)
+        return {pull.node_id: pull for pull in found}
+
+    async def _nodes(self, query: str, ids: list[str], model: type[Model], what: str) -> list[Model]:
+        """The nodes of some ids; those that were deleted meanwhile are left out."""
+        reply = await self.github.query(whole(query), {"ids": ids}, what, tries_if_heavy=2)
+        for error in reply.errors:
+            if error.kind != "NOT_FOUND":
+                raise error.as_source_error(f"GraphQL, {what}")
+        nodes: Any = reply.data.get("nodes")
+        if not isinstance(nodes, list):
+            raise BadAnswer(f"GraphQL, {what}: the answer has no nodes; run it again later.")
+        return [parse(model, node, what) for node in nodes if node]
+
+    async def _numbers(self, questions: list[str]) -> dict[str, set[int]]:
+        lists = [tuple(question.split(" ", 1)) for question in questions]
+        document, variables = numbers_of([(entity, repository) for entity, repository in lists])
+        what = f"numbers of {', '.join(questions[:3])}"
+        reply = await self.github.query(document, variables, what, tries_if_heavy=2)
+        found: dict[str, set[int]] = {}
+        for index, question in enumerate(questions):
+            errors = [error for error in reply.errors if error.path[:1] == (f"r{index}",)]
+            if errors:
+                raise errors[0].as_source_error(f"GraphQL, numbers of {question}")
+            try:
+                listed = reply.data[f"r{index}"]["listed"]
+                found[question] = {int(node["number"]) for node in listed["nodes"]}
+                if listed["totalCount"] > len(found[question]):
+                    raise BadAnswer(f"GraphQL, numbers of {question}: {listed['totalCount']} do not fit on a page.")
+            except (KeyError, TypeError, ValueError) as error:
+                raise BadAnswer(f"GraphQL, numbers of {question}: the answer has no numbers ({error!r}).") from error
+        return found
