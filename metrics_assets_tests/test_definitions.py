@@ -55,11 +55,17 @@ def test_all_partitions_are_the_same_days_so_that_a_backfill_is_one_run(graph: d
     assert unpartitioned == {"ops/notifications"}
 
 
-def test_what_talks_to_github_is_in_its_pool() -> None:
+def test_what_talks_to_a_source_is_in_its_pool() -> None:
+    pools = {}
     for definition in build(_SETTINGS).assets or []:
         assert isinstance(definition, dg.AssetsDefinition)
         collects = set(definition.group_names_by_key.values()) == {"collect"}
-        assert (definition.op.pool == "github") == collects, definition.keys
+        assert (definition.op.pool is not None) == collects, definition.keys
+        if collects:
+            pools[definition.op.name] = definition.op.pool
+    assert pools == {
+        "repositories": "github", "collect": "github", "packages": "registries", "platforms": "platforms",
+    }  # fmt: skip
 
 
 def _days(first: date, last: date) -> set[str]:

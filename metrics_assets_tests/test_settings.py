@@ -91,11 +91,11 @@ def test_a_byte_order_mark_and_merge_keys_do_no_harm(tmp_path: Path) -> None:
     [
         (REPOSITORY + "repositores: []", ": repositores is not a known key; remove it or use one of: bots, channels,"),
         ("repositories: [{github: acme/api, enviroment: x}]",
-         ": repositories[0].enviroment is not a known key; remove it or use one of: collect, deployments, github,"),
+         ": repositories[0].enviroment is not a known key; remove it or use one of: collect, deployments, git,"),
         ("repositories: [{github: acme/api, deployments: {env: x}}]",
          ": repositories[0].deployments.env is not a known key; remove it or use one of: environment, release_tags,"),
         (REPOSITORY + "channels: {oncall: {url: x}}\n", None),
-        ("repositories: [{team: x}]", ": repositories[0].github is missing; add it."),
+        ("repositories: [{team: x}]", ": repositories[0]: names neither github nor git; write github"),
         ("repositories: acme/api", ": repositories is 'acme/api', but input should be a valid list; correct it."),
         ("repositories: [acme/api]", ": repositories[0] is 'acme/api', but input should be a valid dictionary"),
         (REPOSITORY + "settle_days: many", ": settle_days is 'many', but input should be a valid integer"),

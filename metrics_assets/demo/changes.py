@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from metrics_assets.demo.dice import Dice
+from metrics_assets.demo.forms import review_number
 from metrics_assets.demo.history import (
     Commit,
     Deployment,
@@ -24,10 +25,12 @@ from metrics_assets.demo.history import (
     Job,
     Milestone,
     PullRequest,
+    Release,
     Repository,
     ReviewComment,
     Star,
     Status,
+    Tag,
     User,
     WorkflowRun,
     stable_number,
@@ -41,19 +44,36 @@ T = TypeVar("T")
 DAY = timedelta(days=1)
 
 
-def next_day(history: History, share: float, seed: int, repositories: Collection[str] | None = None) -> History:
-    """The history one day later, with `share` (0 to 1) of each list of the named repositories changed.
+def next_day(
+    history: History,
+    share: float,
+    seed: int,
+    repositories: Collection[str] | None = None,
+    *,
+    spread: bool = False,
+) -> History:
+    """The history one day later, with `share` (0 to 1) of the rows of the named repositories changed.
 
-    So many pull requests, issues and discussions get a comment, so many commits, stars, forks, deployments, builds
-    and review comments come in addition, at least one of each that is not empty; a quarter as many pull requests
-    and issues are opened and stars withdrawn; and the oldest issue and the oldest release are deleted. All of it
-    happens between the two clocks. Without names every repository that is not empty changes; with a share of 0
-    none does.
+    Usually that is `share` of each of their lists: so many pull requests, issues and discussions get a comment, so
+    many milestones are moved, so many commits, stars, forks, deployments, builds and review comments come in
+    addition, at least one of each that is not empty; a quarter as many pull requests and issues are opened and stars
+    withdrawn; and the oldest issue and the oldest release are deleted. Every review comment belongs to a review of
+    its own, which touches the pull request, so that more pull requests change than `share`.
+
+    With `spread` the rows of all repositories together are meant: each row is drawn with the probability `share`,
+    and for each that is drawn one thing of the above happens to its list. A fifth of the pull requests, issues and
+    stars drawn stand for ones that are opened or withdrawn; an issue or release is deleted only if the oldest is
+    drawn, and any other release drawn stands for a new one, with its tag. With 0.01 most lists of small
+    repositories stay as they are, and a repository in which no row was drawn stays the same object. So many
+    repositories changed: `sum(new is not old for old, new in zip(before.repositories, after.repositories))`.
+
+    All of it happens between the two clocks. Without names every repository that is not empty can change; with a
+    share of 0 none does.
     """
     now = history.now + DAY
     names = {name.lower() for name in repositories} if repositories is not None else None
     changed = tuple(
-        _NextDay(one, share, Dice(f"{seed} {one.full_name} {now}"), history.now).repository()
+        _NextDay(one, Dice(f"{seed} {one.full_name} {now}"), history.now).repository(share, spread=spread)
         if share and one.commits and (names is None or one.full_name.lower() in names)
         else one
         for one in history.repositories
@@ -139,49 +159,111 @@ class Stirring:
         return _with(history, at, new)
 
 
+@dataclass(frozen=True, slots=True)
+class _Toll:
+    """To how many rows of a list something happens."""
+
+    changed: int = 0
+    added: int = 0
+    removed: int = 0  # of issues and releases the oldest, so 1 at most
+
+
+CHANGING = ("discussions", "milestones")
+GROWING = ("commits", "deployments", "forks", "review_comments", "workflow_runs")
+
+
 @dataclass(slots=True)
 class _NextDay:
     """One repository's next day, which begins at `start`."""
 
     old: Repository
-    share: float
     dice: Dice
     start: datetime
+    tolls: dict[str, _Toll] = field(default_factory=dict)  # by the names of the lists
 
-    def repository(self) -> Repository:
+    def repository(self, share: float, *, spread: bool) -> Repository:
+        """The repository at the end of the day; itself if nothing happened."""
+        self.tolls = self._drawn(share) if spread else self._shares(share)
+        if not any(toll != _Toll() for toll in self.tolls.values()):
+            return self.old
+        new = self._repository()
+        return self.old if new == self.old else new
+
+    def _shares(self, share: float) -> dict[str, _Toll]:
+        """`share` of each list, and at least one."""
+        old = self.old
+
+        def count(length: int) -> int:
+            return min(max(round(length * share), 1), length)
+
+        pulls, issues, stars = len(old.pull_requests), len(old.issues), len(old.stars)
+        return {
+            "pull_requests": _Toll(changed=count(pulls), added=-(-count(pulls) // 4)),
+            "issues": _Toll(changed=count(max(issues - 1, 0)), added=-(-count(issues) // 4), removed=min(issues, 1)),
+            "releases": _Toll(removed=min(len(old.releases), 1)),
+            "stars": _Toll(added=count(stars), removed=-(-count(stars) // 4)),
+            **{name: _Toll(changed=count(len(getattr(old, name)))) for name in CHANGING},
+            **{name: _Toll(added=count(len(getattr(old, name)))) for name in GROWING},
+        }
+
+    def _drawn(self, share: float) -> dict[str, _Toll]:
+        """Each row with the probability `share`; one thing happens for each that is drawn."""
+        old = self.old
+
+        def draw(name: str) -> int:
+            return self._of(len(getattr(old, name)), share)
+
+        pulls, issues, releases, stars = (draw(name) for name in ("pull_requests", "issues", "releases", "stars"))
+        opened, withdrawn = self._of(pulls, 0.2), self._of(stars, 0.2)
+        deleted = int(bool(issues) and self.dice.chance(issues / len(old.issues)))  # whether the oldest is among them
+        begun = self._of(issues - deleted, 0.2)
+        unreleased = int(bool(releases) and self.dice.chance(releases / len(old.releases)))
+        return {
+            "pull_requests": _Toll(changed=pulls - opened, added=opened),
+            "issues": _Toll(changed=issues - deleted - begun, added=begun, removed=deleted),
+            "releases": _Toll(added=releases - unreleased, removed=unreleased),
+            "stars": _Toll(added=stars - withdrawn, removed=withdrawn),
+            **{name: _Toll(changed=draw(name)) for name in CHANGING},
+            **{name: _Toll(added=draw(name)) for name in GROWING},
+        }
+
+    def _of(self, count: int, share: float) -> int:
+        return sum(self.dice.chance(share) for _ in range(count))
+
+    def _repository(self) -> Repository:
         old = self.old
         commits, branches = self._commits()
-        oldest = min(old.releases, key=lambda one: one.created_at, default=None)
         pushed_at = commits[-1].committed_at if len(commits) > len(old.commits) else old.pushed_at
+        pulls, remarks = self._reviewed(self._changed("pull_requests", old.pull_requests, self._commented))
+        releases, tags = self._releases(branches)
         return replace(
             old,
-            pull_requests=(*self._changed(old.pull_requests, self._commented), *self._new_pull_requests()),
+            pull_requests=(*pulls, *self._new_pull_requests()),
             issues=(*self._issues(), *self._new_issues()),
-            discussions=self._changed(old.discussions, self._answered),
-            milestones=self._changed(old.milestones, self._moved),
+            discussions=self._changed("discussions", old.discussions, self._answered),
+            milestones=self._changed("milestones", old.milestones, self._moved),
             commits=commits,
             branches=branches,
+            tags=tags,
             pushed_at=pushed_at,
-            releases=tuple(one for one in old.releases if one is not oldest),
+            releases=releases,
             deployments=(*old.deployments, *self._new_deployments(branches)),
             stars=self._stars(),
             forks=(*old.forks, *self._new_forks()),
-            review_comments=(*old.review_comments, *self._new_review_comments()),
+            review_comments=(*old.review_comments, *remarks),
             workflow_runs=(*old.workflow_runs, *self._new_runs(branches)),
         )
-
-    def _count(self, items: Collection[object]) -> int:
-        return min(max(round(len(items) * self.share), 1), len(items)) if items else 0
 
     def _moment(self) -> datetime:
         """A time of the new day, before its last minutes."""
         return self.start + timedelta(seconds=self.dice.whole(1, 84_000))
 
-    def _moments(self, items: Collection[object]) -> list[datetime]:
-        return sorted(self._moment() for _ in range(self._count(items)))
+    def _moments(self, name: str) -> list[datetime]:
+        """When the rows come that are added to a list."""
+        return sorted(self._moment() for _ in range(self.tolls[name].added))
 
-    def _changed(self, items: tuple[T, ...], change: Callable[[T], T]) -> tuple[T, ...]:
-        return _exchanged(items, _chosen(self.dice, len(items), self._count(items)), change)
+    def _changed(self, name: str, items: tuple[T, ...], change: Callable[[T], T]) -> tuple[T, ...]:
+        return _exchanged(items, _chosen(self.dice, len(items), self.tolls[name].changed), change)
 
     def _commented(self, pull: PullRequest) -> PullRequest:
         time = self._moment()
@@ -191,7 +273,7 @@ class _NextDay:
         return Event("IssueComment", time, User(f"visitor-{self.dice.whole(1, 50)}"))
 
     def _issues(self) -> tuple[Issue, ...]:
-        """All but the oldest, which is deleted, and some with a new comment or closed."""
+        """The issues, some with a new comment or closed, the oldest deleted or not."""
 
         def change(issue: Issue) -> Issue:
             time = self._moment()
@@ -202,11 +284,14 @@ class _NextDay:
                 issue = replace(issue, state="CLOSED", state_reason="COMPLETED", closed_at=time)
             return replace(issue, updated_at=time, timeline=timeline)
 
-        oldest = min(self.old.issues, key=lambda one: one.number, default=None)
-        return self._changed(tuple(one for one in self.old.issues if one is not oldest), change)
+        issues = self.old.issues
+        if self.tolls["issues"].removed:
+            oldest = min(issues, key=lambda one: one.number)
+            issues = tuple(one for one in issues if one is not oldest)
+        return self._changed("issues", issues, change)
 
     def _new_issues(self) -> list[Issue]:
-        first = self._next_number() + len(self._new_times(self.old.pull_requests))
+        first = self._next_number() + self.tolls["pull_requests"].added
         return [
             Issue(
                 number=first + n,
@@ -218,7 +303,7 @@ class _NextDay:
                 created_at=time,
                 updated_at=time,
             )
-            for n, time in enumerate(self._new_times(self.old.issues))
+            for n, time in enumerate(self._new_times("issues"))
         ]
 
     def _new_pull_requests(self) -> list[PullRequest]:
@@ -240,12 +325,12 @@ class _NextDay:
                 commits=1,
                 first_commit_authored_at=time - timedelta(hours=1),
             )
-            for n, time in enumerate(self._new_times(self.old.pull_requests))
+            for n, time in enumerate(self._new_times("pull_requests"))
         ]
 
-    def _new_times(self, items: Collection[object]) -> list[datetime]:
-        """When new ones are opened: a quarter as many as change, one after the other."""
-        return [self.start + timedelta(minutes=10, seconds=6 * n) for n in range(-(-self._count(items) // 4))]
+    def _new_times(self, name: str) -> list[datetime]:
+        """When new ones are opened: one after the other."""
+        return [self.start + timedelta(minutes=10, seconds=6 * n) for n in range(self.tolls[name].added)]
 
     def _next_number(self) -> int:
         old = self.old
@@ -272,7 +357,7 @@ class _NextDay:
         if sha is None or branch is None:
             return old.commits, old.branches
         added = []
-        for number, time in enumerate(self._moments(old.commits)):
+        for number, time in enumerate(self._moments("commits")):
             before, sha = sha, hashlib.sha1(f"{old.full_name} {sha} {time} {number}".encode()).hexdigest()
             added.append(
                 Commit(
@@ -291,16 +376,16 @@ class _NextDay:
 
     def _stars(self) -> tuple[Star, ...]:
         """Fewer of the old ones, and new ones."""
-        old, count = self.old.stars, self._count(self.old.stars)
-        withdrawn = set(_chosen(self.dice, len(old), -(-count // 4)))
+        old, toll = self.old.stars, self.tolls["stars"]
+        withdrawn = set(_chosen(self.dice, len(old), toll.removed))
         day = self.start.date().isoformat()
-        new = (Star(User(f"fan-{day}-{n}"), self._moment()) for n in range(count))
+        new = (Star(User(f"fan-{day}-{n}"), self._moment()) for n in range(toll.added))
         return (*(star for n, star in enumerate(old) if n not in withdrawn), *new)
 
     def _new_forks(self) -> list[Fork]:
         return [
             Fork(stable_number(f"{self.old.full_name} fork {time} {n}"), User(f"fan-{time:%Y-%m-%d}-{n}"), time)
-            for n, time in enumerate(self._moments(self.old.forks))
+            for n, time in enumerate(self._moments("forks"))
         ]
 
     def _new_deployments(self, branches: dict[str, str]) -> list[Deployment]:
@@ -315,24 +400,82 @@ class _NextDay:
                 created_at=time,
                 statuses=(Status("IN_PROGRESS", time), Status("SUCCESS", time + timedelta(seconds=90))),
             )
-            for n, time in enumerate(self._moments(old.deployments))
+            for n, time in enumerate(self._moments("deployments"))
         ]
 
+    def _releases(self, branches: dict[str, str]) -> tuple[tuple[Release, ...], tuple[Tag, ...]]:
+        """The releases without the oldest, if that is deleted, and with new ones; and the tags with theirs."""
+        old, toll = self.old, self.tolls["releases"]
+        oldest = min(old.releases, key=lambda one: one.created_at) if toll.removed else None
+        kept = tuple(one for one in old.releases if one is not oldest)
+        sha = branches.get(old.default_branch or "")
+        if sha is None:
+            return kept, old.tags
+        releases, tags = [], []
+        for n, time in enumerate(self._moments("releases"), 1):
+            name = f"next-day-{time:%Y-%m-%d}-{n}"
+            release = Release(
+                id=stable_number(f"{old.full_name} release {name}"),
+                tag=name,
+                name=name,
+                author=old.releases[-1].author,
+                is_draft=False,
+                is_prerelease=False,
+                created_at=time,
+                published_at=time,
+            )
+            releases.append(release)
+            tags.append(Tag(name=name, sha=sha))
+        return (*kept, *releases), (*old.tags, *tags)
+
+    def _reviewed(self, pulls: tuple[PullRequest, ...]) -> tuple[tuple[PullRequest, ...], list[ReviewComment]]:
+        """The pull requests with the reviews that new comments on lines belong to, and those comments."""
+        remarks = self._new_review_comments()
+        by_number: dict[int, list[int]] = {}
+        for place, remark in enumerate(remarks):
+            by_number.setdefault(remark.number, []).append(place)
+        before = {pull.number: len(pull.timeline) for pull in self.old.pull_requests} if by_number else {}
+
+        def reviewed(pull: PullRequest) -> PullRequest:
+            # Today's part of the timeline in the order of time; each event with the place of its remark.
+            today: list[tuple[Event, int | None]] = [(event, None) for event in pull.timeline[before[pull.number] :]]
+            for place in by_number[pull.number]:
+                one = remarks[place]
+                today.append((Event("PullRequestReview", one.created_at, one.author, state="COMMENTED"), place))
+            today.sort(key=lambda pair: pair[0].at)
+            for index, (_, mine) in enumerate(today, before[pull.number]):
+                if mine is not None:
+                    review = review_number(self.old.full_name, pull.number, index)
+                    remarks[mine] = replace(remarks[mine], review_id=review)
+            timeline = (*pull.timeline[: before[pull.number]], *(event for event, _ in today))
+            return replace(pull, updated_at=max(pull.updated_at, timeline[-1].at), timeline=timeline)
+
+        positions = [position for position, pull in enumerate(pulls) if pull.number in by_number]
+        return _exchanged(pulls, positions, reviewed), remarks
+
     def _new_review_comments(self) -> list[ReviewComment]:
-        comments = self.old.review_comments
+        """Answers in the threads there are; each is a review of its own, as at GitHub."""
         found = []
-        for n, time in enumerate(self._moments(comments)):
-            thread = self.dice.pick(comments)
+        for n, time in enumerate(self._moments("review_comments")):
+            thread = self.dice.pick(self.old.review_comments)
             identity = stable_number(f"{self.old.full_name} remark {time} {n}")
-            first = thread.in_reply_to or thread.id
-            found.append(replace(thread, id=identity, in_reply_to=first, created_at=time, updated_at=time))
+            found.append(
+                replace(
+                    thread,
+                    id=identity,
+                    review_id=stable_number(f"review of remark {identity}"),
+                    in_reply_to=thread.in_reply_to or thread.id,
+                    created_at=time,
+                    updated_at=time,
+                )
+            )
         return found
 
     def _new_runs(self, branches: dict[str, str]) -> list[WorkflowRun]:
         runs = self.old.workflow_runs
         highest = max((run.number for run in runs), default=0)
         found = []
-        for n, time in enumerate(self._moments(runs), 1):
+        for n, time in enumerate(self._moments("workflow_runs"), 1):
             identity = stable_number(f"{self.old.full_name} run {time} {n}")
             ended = time + timedelta(minutes=3)
             job = Job(

@@ -24,6 +24,7 @@ from metrics_assets.demo.history import (
     Milestone,
     PullRequest,
     Release,
+    ReviewComment,
     Star,
     User,
     WorkflowRun,
@@ -298,7 +299,7 @@ def _event(nodes: RepositoryNodes, number: int, index: int, event: Event) -> Nod
     if event.kind == "PullRequestReview":
         node |= {
             "author": actor,
-            "databaseId": review_number(nodes.repository.full_name, number, index),
+            **_database_ids(review_number(nodes.repository.full_name, number, index)),
             "state": event.state,
             "submittedAt": time,
         }
@@ -314,6 +315,55 @@ def _event(nodes: RepositoryNodes, number: int, index: int, event: Event) -> Nod
 def review_number(full_name: str, number: int, index: int) -> int:
     """The database id of the review that is at a position of a pull request's timeline."""
     return stable_number(f"review {full_name} {number} {index}")
+
+
+def review_thread(nodes: RepositoryNodes, pull: Node, comments: list[ReviewComment]) -> Node:
+    """A thread of comments on a line of a pull request, which is given as its node."""
+    made: dict[int, Node] = {}
+    for one in comments:
+        made[one.id] = {
+            "__typename": "PullRequestReviewComment",
+            "id": f"PRRC_{nodes.repository.id}_{one.id}",
+            **_database_ids(one.id),
+            "author": nodes.actors(one.author),
+            "path": one.path,
+            "createdAt": when(one.created_at),
+            "updatedAt": when(one.updated_at),
+            "pullRequestReview": _review_of(nodes, pull, one),
+            "replyTo": made.get(one.in_reply_to) if one.in_reply_to is not None else None,
+        }
+    return {
+        "__typename": "PullRequestReviewThread",
+        "_comments": list(made.values()),
+        "id": f"PRRT_{nodes.repository.id}_{comments[0].in_reply_to or comments[0].id}",
+        "isResolved": False,
+        "path": comments[0].path,
+    }
+
+
+def _review_of(nodes: RepositoryNodes, pull: Node, comment: ReviewComment) -> Node | None:
+    """The review that a comment belongs to: one of the timeline, or one that only its comment tells of."""
+    if comment.review_id is None:
+        return None
+    for item in pull["_timeline"]():
+        if item["__typename"] == "PullRequestReview" and item["databaseId"] == comment.review_id:
+            found: Node = item
+            return found
+    time = when(comment.created_at)
+    return {
+        "__typename": "PullRequestReview",
+        "id": f"PRR_{nodes.repository.id}_{comment.review_id}",
+        **_database_ids(comment.review_id),
+        "author": nodes.actors(comment.author),
+        "state": "COMMENTED",
+        "createdAt": time,
+        "submittedAt": time,
+    }
+
+
+def _database_ids(number: int) -> Node:
+    """Both forms of a number: an Int, which GraphQL cannot give from 2**31 on, and a BigInt, which is a text."""
+    return {"databaseId": number if number < 2**31 else None, "fullDatabaseId": str(number)}
 
 
 def milestone(nodes: RepositoryNodes, one: Milestone) -> Node:

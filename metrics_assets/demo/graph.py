@@ -14,6 +14,7 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     VariableNode,
@@ -118,7 +119,10 @@ class Graph:
 
 
 def price(document: DocumentNode, variables: dict[str, Any]) -> tuple[int, int]:
-    """Points that GitHub asks for a document, one per 100 lists to fetch and at least 1; and its possible nodes."""
+    """Points that GitHub asks for a document, one per 100 lists to fetch and at least 1; and its possible nodes.
+
+    What is inside `nodes(ids: [...])` is fetched for each of the ids; that list itself costs nothing.
+    """
     fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
 
     def lists(selections: SelectionSetNode | None, parents: int) -> tuple[int, int]:
@@ -132,7 +136,8 @@ def price(document: DocumentNode, variables: dict[str, Any]) -> tuple[int, int]:
                 inner = lists(chosen.selection_set, parents)
             elif isinstance(chosen, FieldNode):
                 size = _size(chosen, variables)
-                inner = lists(chosen.selection_set, parents * max(size or 1, 1))
+                times = _ids(chosen, variables) if size is None else size
+                inner = lists(chosen.selection_set, parents * max(times, 1))
             count += inner[0] + (parents if size else 0)
             nodes += inner[1] + parents * (size or 0)
         return count, nodes
@@ -150,6 +155,18 @@ def _size(field: FieldNode, variables: dict[str, Any]) -> int | None:
                 given = variables.get(argument.value.name.value)
                 return given if isinstance(given, int) else None
     return None
+
+
+def _ids(field: FieldNode, variables: dict[str, Any]) -> int:
+    """How many nodes a field names by `ids`; 1 for every other field."""
+    for argument in field.arguments if field.name.value == "nodes" else ():
+        if argument.name.value == "ids":
+            if isinstance(argument.value, ListValueNode):
+                return len(argument.value.values)
+            if isinstance(argument.value, VariableNode):
+                given = variables.get(argument.value.name.value)
+                return len(given) if isinstance(given, list) else 1
+    return 1
 
 
 def _error(error: GraphQLError) -> dict[str, Any]:

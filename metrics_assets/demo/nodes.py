@@ -61,7 +61,7 @@ KEYS: dict[str, dict[str, Callable[[Any], Key]]] = {
     "forks": dict.fromkeys(
         ("CREATED_AT", "PUSHED_AT", "UPDATED_AT", "NAME", "STARGAZERS"), lambda fork: (fork.created_at, fork.id)
     ),
-    # Only REST shows these two.
+    # Of these two GraphQL shows the threads of a pull request and the check suites of a commit.
     "review_comments": {
         "CREATED_AT": lambda comment: (comment.created_at, comment.id),
         "UPDATED_AT": lambda comment: (comment.updated_at, comment.id),
@@ -210,6 +210,19 @@ class RepositoryNodes:
         found: dict[int, list[ReviewComment]] = defaultdict(list)
         for comment in self.ordered("review_comments").items:
             found[comment.number].append(comment)
+        return found
+
+    @cached_property
+    def review_threads_by_pull_request(self) -> dict[int, list[list[ReviewComment]]]:
+        """The threads that the review comments form, oldest first, by the number of the pull request."""
+        found: dict[int, list[list[ReviewComment]]] = {}
+        for number, comments in self.review_comments_by_pull_request.items():
+            threads: dict[int, list[ReviewComment]] = defaultdict(list)
+            for comment in sorted(
+                comments, key=lambda one: one.in_reply_to is not None
+            ):  # first of all what begins one
+                threads[comment.in_reply_to or comment.id].append(comment)
+            found[number] = sorted(threads.values(), key=lambda thread: (thread[0].created_at, thread[0].id))
         return found
 
     def commit(self, sha: str) -> Node:

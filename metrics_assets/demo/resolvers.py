@@ -50,8 +50,8 @@ class Call:
 # --- pages ---
 
 
-def _bound(count: int, first: int | None) -> Node | None:
-    """The connection of which only the total was asked for, or None if `first` is given and allowed."""
+def _bound(count: int, first: int | None, name: str = "first") -> Node | None:
+    """The connection of which only the total was asked for, or None if `first` (or `last`) is given and allowed."""
     if first is None:
         missing = RefusalError(
             "MISSING_PAGINATION_BOUNDARIES",
@@ -61,23 +61,38 @@ def _bound(count: int, first: int | None) -> Node | None:
     if not 0 <= first <= LARGEST_PAGE:
         raise RefusalError(
             "EXCESSIVE_PAGINATION",
-            f"Requesting {first} records on the connection exceeds the `first` limit of {LARGEST_PAGE}.",
+            f"Requesting {first} records on the connection exceeds the `{name}` limit of {LARGEST_PAGE}.",
         )
     return None
 
 
-def page(items: Sequence[Node], first: int | None, after: str | None, *, total: int | None = None) -> Node:
-    """A connection over a list that is counted through: labels, refs, the items of a timeline."""
+def page(
+    items: Sequence[Any],
+    first: int | None,
+    after: str | None,
+    *,
+    last: int | None = None,
+    total: int | None = None,
+    form: Callable[[Any], Node] | None = None,
+) -> Node:
+    """A connection over a list that is counted through: labels, refs, the items of a timeline.
+
+    `form` makes the node of an item that is none yet; without `first`, `last` shows the end of the list.
+    """
     count = len(items) if total is None else total
-    if (bare := _bound(count, first)) is not None:
+    from_end = first is None and last is not None
+    size = last if from_end else first
+    if (bare := _bound(count, size, "last" if from_end else "first")) is not None:
         return bare
-    assert first is not None
+    assert size is not None
     start = position_of(after) if after is not None else 0
-    shown = items[start : start + first]
+    if from_end:
+        start = max(start, len(items) - size)
+    shown = items[start : start + size]
     end = start + len(shown)
     return {
         "totalCount": count,
-        "nodes": shown,
+        "nodes": [form(item) for item in shown] if form else shown,
         "pageInfo": {
             "hasNextPage": end < len(items),
             "hasPreviousPage": start > 0,
@@ -326,14 +341,13 @@ def _place(nodes: RepositoryNodes, cursor: str) -> tuple[str, int]:
 
 def _check_suites(source: Node, _: Any, **asked: Any) -> Node:
     """The suites of the workflow runs on a commit, oldest first."""
-    nodes, last = _nodes(source), asked.get("last")
+    nodes = _nodes(source)
     runs = nodes.runs_by_sha.get(source["oid"], [])
-    if last is None:
-        return page([forms.check_suite(nodes, run) for run in runs], asked.get("first"), asked.get("after"))
-    shown = [forms.check_suite(nodes, run) for run in runs[-last:]] if last else []
-    connection = page(shown, last, None, total=len(runs))
-    connection["pageInfo"] |= {"hasNextPage": False, "hasPreviousPage": len(runs) > len(shown)}
-    return connection
+
+    def form(run: Any) -> Node:
+        return forms.check_suite(nodes, run)
+
+    return page(runs, asked.get("first"), asked.get("after"), last=asked.get("last"), form=form)
 
 
 def _parents(source: Node, _: Any, **asked: Any) -> Node:
@@ -366,6 +380,16 @@ def _commits_of_pull_request(source: Node, _: Any, **asked: Any) -> Node:
     return page(source["_commits"], asked.get("first"), asked.get("after"), total=source["_commit_count"])
 
 
+def _review_threads(source: Node, _: Any, **asked: Any) -> Node:
+    nodes = _nodes(source)
+    threads = nodes.review_threads_by_pull_request.get(source["number"], [])
+
+    def form(comments: Any) -> Node:
+        return forms.review_thread(nodes, source, comments)
+
+    return page(threads, asked.get("first"), asked.get("after"), last=asked.get("last"), form=form)
+
+
 def _milestone(source: Node, _: Any) -> Node | None:
     nodes = _nodes(source)
     found = nodes.milestones_by_number.get(source["_item"].milestone)
@@ -389,7 +413,7 @@ def _own(name: str) -> Callable[..., Node]:
     """A resolver of a list that the node itself holds."""
 
     def resolve(source: Node, _: Any, **asked: Any) -> Node:
-        return page(source[name], asked.get("first"), asked.get("after"))
+        return page(source[name], asked.get("first"), asked.get("after"), last=asked.get("last"))
 
     return resolve
 
@@ -421,8 +445,10 @@ RESOLVERS: dict[str, dict[str, Callable[..., Any]]] = {
         "commits": _commits_of_pull_request,
         "labels": _own("_labels"),
         "milestone": _milestone,
+        "reviewThreads": _review_threads,
         "timelineItems": _timeline,
     },
+    "PullRequestReviewThread": {"comments": _own("_comments")},
     "Issue": {
         "comments": _comments,
         "labels": _own("_labels"),

@@ -23,7 +23,6 @@ from cryptography.hazmat.primitives.serialization import (
 
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.sources.errors import Unauthorized, Unavailable
-from metrics_assets.sources.github import app
 from metrics_assets.sources.github.app import AppInstallation
 from metrics_assets.sources.http import ApiClient, Spent
 from metrics_assets_tests.sources.scripted import Asked, Clock, Reply, Scripted
@@ -83,7 +82,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         waited.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(app.asyncio, "sleep", at_once)
+    monkeypatch.setattr(asyncio, "sleep", at_once)
     return waited
 
 

@@ -237,18 +237,29 @@ def test_an_answer_of_the_hour_before_does_not_count_for_this_one() -> None:
     assert clock.slept == []
 
 
+class Watched:
+    """A credential that notes when it was asked for, which is when a request is sent."""
+
+    name = "the watched"
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.at: list[float] = []
+
+    async def authorization(self) -> str:
+        self.at.append(self.clock.now)
+        return "Bearer watched"
+
+
 def test_requests_are_paced_per_minute() -> None:
-    clock, at = Clock(), []
-
-    def answer(asked: Asked) -> Reply:
-        at.append(clock.now)
-        return Reply(body=[])
-
-    with Scripted(answer=answer) as server:
-        asking(server, clock, times=25, client={"per_minute": {"core": 10}, "concurrency": 4})
-    assert len(at) == 25
-    for moment in at:
-        assert sum(moment - 60 < other <= moment for other in at) <= 10
+    clock = Clock()
+    watched = Watched(clock)
+    with Scripted(Reply(body=[])) as server:
+        client = {"per_minute": {"core": 10}, "concurrency": 4, "credentials": [watched]}
+        asking(server, clock, times=25, client=client)
+    assert len(watched.at) == 25
+    for moment in watched.at:
+        assert sum(moment - 60 < other <= moment for other in watched.at) <= 10
 
 
 @pytest.mark.parametrize(

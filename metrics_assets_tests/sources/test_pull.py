@@ -81,9 +81,9 @@ def asked_for(variables: dict[str, Any]) -> list[str]:
     return [name.removesuffix("_first") for name in variables if name.endswith("_first")]
 
 
-def good(variables: dict[str, Any], errors: Sequence[Any] = (), *, total: int = 230, **instead: Any) -> Reply:
+def good(variables: dict[str, Any], errors: Sequence[Any] = (), *, total: int = 230, instead: Any = None) -> Reply:
     """All lists that are asked for, some of them replaced."""
-    repository = {name: page(variables, name, total) for name in asked_for(variables)} | instead
+    repository = {name: page(variables, name, total) for name in asked_for(variables)} | (instead or {})
     return Reply({"data": {"repository": repository, "rateLimit": {"cost": 3}}, "errors": list(errors)})
 
 
@@ -143,7 +143,7 @@ def test_only_one_of_several_lists_being_too_heavy_makes_it_smaller_for_a_while(
     def answer(variables: dict[str, Any]) -> Reply:
         if NESTED in asked_for(variables) and heavy and variables["releases_first"] > 20:
             heavy.pop()
-            return good(variables, [error("INTERNAL", "repository", NESTED)], **{NESTED: None})
+            return good(variables, [error("INTERNAL", "repository", NESTED)], instead={NESTED: None})
         return good(variables)
 
     found = pulled(answer, NESTED, FLAT)
@@ -168,7 +168,7 @@ def test_what_came_of_a_partial_answer_is_kept_and_the_rest_asked_for_again(erro
 
     def answer(variables: dict[str, Any]) -> Reply:
         if (first := next(answers, None)) is not None:
-            return good(variables, first, **{NESTED: None})
+            return good(variables, first, instead={NESTED: None})
         return good(variables)
 
     found = pulled(answer, NESTED, FLAT)
@@ -185,7 +185,7 @@ def test_what_came_of_a_partial_answer_is_kept_and_the_rest_asked_for_again(erro
 def test_a_list_that_may_not_be_seen_is_given_up_alone(kind: str, expected: type[MetricsError]) -> None:
     def answer(variables: dict[str, Any]) -> Reply:
         if NESTED in asked_for(variables):
-            return good(variables, [error(kind, "repository", NESTED)], **{NESTED: None})
+            return good(variables, [error(kind, "repository", NESTED)], instead={NESTED: None})
         return good(variables)
 
     found = pulled(answer, NESTED, FLAT, "milestones")
@@ -201,7 +201,9 @@ def test_a_list_below_another_place_is_found_by_its_path() -> None:
 
     def answer(variables: dict[str, Any]) -> Reply:
         where = error("FORBIDDEN", "repository", "default_branch", "target", "commits")
-        return good(variables, [where] if "commits" in asked_for(variables) else [], default_branch={"target": {}})
+        return good(
+            variables, [where] if "commits" in asked_for(variables) else [], instead={"default_branch": {"target": {}}}
+        )
 
     found = pulled(answer, FLAT, "commits")
     assert found.ids == {FLAT: list(range(230))}
@@ -247,7 +249,7 @@ def test_a_list_that_is_always_too_heavy_is_given_up_and_the_others_are_not() ->
 def test_a_part_that_is_always_missing_is_given_up_and_the_others_are_not() -> None:
     def answer(variables: dict[str, Any]) -> Reply:
         if NESTED in asked_for(variables):
-            return good(variables, [error("INTERNAL", "repository", NESTED)], **{NESTED: None})
+            return good(variables, [error("INTERNAL", "repository", NESTED)], instead={NESTED: None})
         return good(variables)
 
     found = pulled(answer, NESTED, FLAT)
@@ -284,7 +286,7 @@ def test_a_cursor_that_is_unknown_by_now_begins_the_list_again(where: list[str])
             once.clear()
             if not where:
                 return Reply({"data": None, "errors": [{"message": INVALID}]})
-            return good(variables, [error("", *where, message=INVALID)], **{NESTED: None})
+            return good(variables, [error("", *where, message=INVALID)], instead={NESTED: None})
         return good(variables)
 
     found = pulled(answer, NESTED, FLAT)
@@ -299,7 +301,7 @@ def test_cursors_that_are_never_known_are_given_up(where: list[str]) -> None:
         if variables.get("releases_after"):
             if not where:
                 return Reply({"data": None, "errors": [{"message": INVALID}]})
-            return good(variables, [error("", *where, message=INVALID)], **{NESTED: None})
+            return good(variables, [error("", *where, message=INVALID)], instead={NESTED: None})
         return good(variables)
 
     found = pulled(answer, NESTED, FLAT)
@@ -339,8 +341,8 @@ def test_every_request_is_accounted_for_in_the_pages(trouble: str) -> None:
         if first == "heavy":
             return Reply(status=502)
         if first == "partial":
-            return good(variables, [error("INTERNAL", "repository", NESTED)], **{NESTED: None})
-        return good(variables, **{NESTED: None, FLAT: None}) if first == "nothing" else good(variables)
+            return good(variables, [error("INTERNAL", "repository", NESTED)], instead={NESTED: None})
+        return good(variables, instead={NESTED: None, FLAT: None}) if first == "nothing" else good(variables)
 
     def heavy_once(variables: dict[str, Any]) -> Reply:
         # Twice, so that the client's own second try fails as well and the page gets smaller.
