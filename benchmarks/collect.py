@@ -323,6 +323,8 @@ def hostile(home: str) -> None:
             apart(collect, undisturbed, provider.url, [name], LAST, "hurried")
             ours, truth = apart(contents, there), apart(contents, undisturbed)
             failed += bool(done.missing)
+            for entity, problems in done.missing.items():
+                print(f"  seed {seed}, {entity}: {'; '.join(problems.values())}")
             for table, expected in truth.items():
                 found = ours[table]
                 lost += len(expected.keys() - found.keys())

@@ -53,9 +53,8 @@ select r, 'acme/' || r, null, 'auto', 'production', '^v?\\d+\\.\\d+(\\.\\d+){{0,
        array['pull_requests','issues','commits','releases','tags','deployments','stargazers','forks']
 from generate_series(1, :repositories) as r;
 
-insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome,
-                                rows_read, requests, points)
-select repository_id, repository, entity, 'run', '2025-01-01', '2026-01-01', 'complete', 0, 0, 0
+insert into ops.collection_state (repository_id, entity, days)
+select repository_id, entity, '{{[2025-01-01,2026-01-01)}}'
 from ops.repository_settings cross join unnest(entities) as entity;
 
 insert into raw.commits
@@ -66,11 +65,6 @@ select r, pg_temp.sha('m', r, n),
        pg_temp.moment(n / 8001.0), null,
        case when n % 501 = 500 then pg_temp.sha('m', r, n - 20) end, true
 from generate_series(1, :repositories) as r, generate_series(1, 8000) as n;
-
-insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, outcome,
-                                rows_read, requests, points)
-select repository_id, repository, entity, 'run', '2025-01-01', '2026-01-01', 'complete', 0, 0, 0
-from ops.repository_settings cross join unnest(entities) as entity;
 
 insert into raw.commits
 select r, pg_temp.sha('s', r, n), array[pg_temp.sha('m', r, n * 4 - 2)], pg_temp.person(r, n), false,

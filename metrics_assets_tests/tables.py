@@ -5,7 +5,16 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 # Who ran when is different in every run; what was found is not.
-_ABOUT_RUNS = {"ops.collection_log", "ops.alerts", "ops.alert_events", "ops.notifications"}
+_ABOUT_RUNS = {
+    "ops.api_usage",
+    "ops.collection_log",
+    "ops.collection_state",
+    "ops.http_validators",
+    "ops.probes",
+    "ops.alerts",
+    "ops.alert_events",
+    "ops.notifications",
+}
 
 
 def contents(engine: sa.Engine) -> dict[str, list[str]]:

@@ -160,9 +160,9 @@ class Allowance:
     def budget(self, resource: str) -> Budget:
         return self.budgets.setdefault(resource, Budget(self.share))
 
-    def wait_seconds(self, resource: str, now: float) -> float:
-        """How long to wait before the next request for a resource."""
-        waits = [self.budget(resource).wait_seconds(now)]
+    def wait_seconds(self, resource: str, now: float, theirs: float | None = None) -> float:
+        """How long to wait before the next request for a resource; `theirs` is now by the provider's clock."""
+        waits = [self.budget(resource).wait_seconds(now if theirs is None else theirs)]
         if resource in self.paces:
             waits.append(self.paces[resource].wait_seconds(now))
         if resource in self.busy:

@@ -83,16 +83,16 @@ class Spent:
 
     requests: float = 0
     points: float = 0
-    not_modified: int = 0
-    retries: int = 0
+    not_modified: float = 0
+    retries: float = 0
     waited_seconds: float = 0.0
 
     def add(self, other: Spent, share: float = 1.0) -> None:
         """Take over a share of what was used elsewhere."""
         self.requests += other.requests * share
         self.points += other.points * share
-        self.not_modified += other.not_modified
-        self.retries += other.retries
+        self.not_modified += other.not_modified * share
+        self.retries += other.retries * share
         self.waited_seconds += other.waited_seconds * share
 
 
@@ -291,7 +291,7 @@ class ApiClient:
         pause = _pause_seconds(response, self.now())
         if pause is not None:
             # Nothing else is sent with this credential meanwhile: who goes on during a limit may be shut out.
-            key.paused_until = max(key.paused_until, self.now() + pause)
+            key.paused_until = max(key.paused_until, self._clock() + pause)
             return _Setback(f"the provider asks to wait ({response.status_code})", pause, RateLimited)
         if response.status_code in _TRANSIENT:
             heavy = TooHeavy if response.status_code in (502, 504) else Unavailable
@@ -302,7 +302,9 @@ class ApiClient:
             spent.not_modified += 1
             return Answer(None, response.headers, str(response.url), not_modified=True)
         if response.status_code == 401 and self._refuse(key):
-            return _Setback(f"{key.credential.name} was refused (401); another one is used")
+            return _Setback(f"{key.credential.name} was refused (401); another one is used", pause=0.0)
+        if response.status_code >= 400:
+            self._breaker.succeeded()  # a refusal is an answer, too
         _raise_for_status(response, what, key.credential.name)
         if text:
             return Answer(None, response.headers, str(response.url), text=response.text)
@@ -315,7 +317,7 @@ class ApiClient:
             return Answer(content, response.headers, str(response.url))
         if "rate limit" in again.lower():
             pause = _limited_seconds(response, self.now())
-            key.paused_until = max(key.paused_until, self.now() + pause)
+            key.paused_until = max(key.paused_until, self._clock() + pause)
             return _Setback(again, pause, RateLimited)
         return _Setback(again, error=TooHeavy)
 
@@ -325,8 +327,7 @@ class ApiClient:
         # The allowance is asked for with a place in flight, so that what waits in the queue is judged by the
         # newest answer's budget.
         async with self._in_flight[resource]:
-            key = await self._wait_for_allowance(resource, what, spent)
-            authorization = await key.credential.authorization()
+            key, authorization = await self._let_in(resource, what, spent)
             if authorization:
                 request.headers["Authorization"] = authorization
             budget = key.allowance.budget(resource)
@@ -338,10 +339,20 @@ class ApiClient:
                 budget.in_flight -= 1
                 ended = self._clock()
                 if resource in key.allowance.busy:
-                    key.allowance.busy[resource].add(self.now(), ended - began)
+                    key.allowance.busy[resource].add(ended, ended - began)
             self._learn_clock(response)
             budget.learn(response.headers)
         return key, response
+
+    async def _let_in(self, resource: str, what: str, spent: Spent) -> tuple[_Key, str]:
+        """The credential that may ask first, and its header; one that gets no token is left out."""
+        while True:
+            key = await self._wait_for_allowance(resource, what, spent)
+            try:
+                return key, await key.credential.authorization()
+            except Unauthorized:
+                if not self._refuse(key):
+                    raise
 
     def _learn_clock(self, response: httpx.Response) -> None:
         try:
@@ -376,10 +387,11 @@ class ApiClient:
     async def _wait_for_allowance(self, resource: str, what: str, spent: Spent) -> _Key:
         """The credential that may ask first, when it may."""
         while True:
-            now = self.now()
+            now = self._clock()  # our own limits; only the provider's reset is a time of its clock
             usable = [key for key in self._keys if not key.refused] or self._keys
             waits = [
-                (max(key.allowance.wait_seconds(resource, now), key.paused_until - now, 0.0), key) for key in usable
+                (max(key.allowance.wait_seconds(resource, now, self.now()), key.paused_until - now, 0.0), key)
+                for key in usable
             ]
             shortest = min(wait for wait, _ in waits)
             wait = max(shortest, self._cap.wait_seconds(now) if self._cap else 0.0)
@@ -398,7 +410,7 @@ class ApiClient:
     def charge(self, points: float) -> None:
         """Count points beyond the request itself against the cap of metrics.yaml."""
         if self._cap and points > 0:
-            self._cap.add(self.now(), points)
+            self._cap.add(self._clock(), points)
 
 
 def _delay(attempt: int) -> float:

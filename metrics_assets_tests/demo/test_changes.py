@@ -147,6 +147,11 @@ def test_a_spread_share_reaches_every_list_and_can_be_played(aurora: History) ->
     assert new is not None
     for name in ROWS:
         assert getattr(old, name) != getattr(new, name) or len(getattr(old, name)) < 20, name
+    for name, key in (("pull_requests", "number"), ("issues", "number")):
+        _, opened, changed = pairs(getattr(old, name), getattr(new, name), key)
+        assert 0 < len(opened) < len(changed), name
+    withdrawn, starred, _ = pairs(old.stars, new.stars, "user")
+    assert 0 < len(withdrawn) < len(starred)
     kept = {one.number for one in new.issues}
     oldest = min(one.number for one in old.issues)
     assert {one.number for one in old.issues} - kept <= {oldest}

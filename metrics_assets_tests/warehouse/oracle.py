@@ -365,7 +365,9 @@ class Oracle:
         found: list[tuple[datetime, User | None]] = []
         for commit in self.on_default_branch:
             # An address that belongs to no account is all that is known of the person then.
-            found.append((commit.committed_at, commit.author or User(commit.author_email)))
+            # GitHub ties no commit to a mannequin, the stand-in for an account of another tracker.
+            known = commit.author is not None and commit.author.kind != "Mannequin"
+            found.append((commit.committed_at, commit.author if known else User(commit.author_email)))
         items: list[PullRequest | Issue] = [*self.repository.pull_requests, *self.repository.issues]
         for item in items:
             if item.created_at:

@@ -170,6 +170,7 @@ def fill(
         record(
             records.Repository,
             repository="acme/api",
+            provider="github",
             state="active",
             default_branch="main",
             has_issues=has_issues,
@@ -202,9 +203,9 @@ def fill(
         )
         connection.execute(
             sa.text(
-                "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, "
-                "outcome, rows_read, requests, points) select :repository_id, 'acme/api', entity, 'run', :start, "
-                "'2030-01-01', 'complete', 0, 0, 0 from unnest(cast(:entities as text[])) as entity "
+                "insert into ops.collection_state (repository_id, entity, days) "
+                "select :repository_id, entity, datemultirange(daterange(:start, '2030-01-01')) "
+                "from unnest(cast(:entities as text[])) as entity "
                 "where entity <> 'issues' or :has_issues on conflict do nothing"
             ),
             {

@@ -235,7 +235,7 @@ def test_a_day_that_was_not_collected_is_unknown_and_not_zero(warehouse: sa.Engi
     """The repository went away on the third day: what is known stays, what is not known is not zero."""
     fill(warehouse)
     with warehouse.begin() as connection:
-        connection.execute(sa.text("update ops.collection_log set range_end = '2025-06-03'"))
+        connection.execute(sa.text("update ops.collection_state set days = days * '{[,2025-06-03)}'"))
     derive(warehouse, date(2025, 6, 4))
     with warehouse.connect() as connection:
         rows = connection.execute(

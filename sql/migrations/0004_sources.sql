@@ -353,8 +353,8 @@ create table ops.api_usage (
     resource text not null,
     requests numeric not null,
     points numeric not null,
-    not_modified integer not null default 0,
-    retries integer not null default 0,
+    not_modified numeric not null default 0,
+    retries numeric not null default 0,
     waited_seconds double precision not null default 0,
     updated_at timestamptz not null default now(),
     primary key (day, run_id, source, entity, subject, resource)

@@ -942,7 +942,7 @@ class SignOfList(_Model):
     """How long a list is, and its newest rows."""
 
     total_count: int = Field(0, alias="totalCount")
-    newest: list[Sign] = Field(default_factory=list, validation_alias=AliasChoices("nodes", "edges"))
+    newest: list[Sign | None] = Field(default_factory=list, validation_alias=AliasChoices("nodes", "edges"))
 
     def mark(self) -> str:
         """A text that changes when the list does."""

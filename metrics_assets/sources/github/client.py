@@ -35,7 +35,9 @@ class GraphQLError:
     @property
     def passes(self) -> bool:
         """Whether asking again, or for less, may help."""
-        return self.kind == "INTERNAL" or any(words in self.message.lower() for words in _TOO_HEAVY)
+        return self.kind in ("INTERNAL", "RESOURCE_LIMITS_EXCEEDED") or any(
+            words in self.message.lower() for words in _TOO_HEAVY
+        )
 
     @property
     def limits(self) -> bool:

@@ -30,7 +30,7 @@ async def review_comments(
     The next page begins where the last one ended in time, not in number: a comment that is edited while we read
     moves to the end and takes no other's place.
     """
-    page, seen = 1, set[int]()
+    page, seen = 1, set[tuple[int, datetime]]()
     while True:
         asked: dict[str, str | int] = {
             "since": _z(since),
@@ -41,8 +41,8 @@ async def review_comments(
         }
         answer = await github.get(f"/repos/{name}/pulls/comments", asked)
         found = [parse(answers.ReviewComment, item, f"review comments of {name}") for item in as_list(answer)]
-        new = [one for one in found if one.id not in seen]
-        seen = {one.id for one in found}
+        new = [one for one in found if (one.id, one.updated_at) not in seen]
+        seen = {(one.id, one.updated_at) for one in found}
         reached = max([since, *(one.updated_at for one in found)])
         yield Batch([one.record(repository_id) for one in new]), reached
         if len(found) < 100:
@@ -76,6 +76,8 @@ async def workflow_runs(
             rows += [job.record(repository_id, run_of[suite]) for job in found.jobs]
         yield Batch(rows), end
         begin = end
+        if total <= _MOST_RUNS_OF_A_QUERY / 2:
+            length *= 2
         if total > _MOST_RUNS_OF_A_QUERY:
             raise BadAnswer(
                 f"workflow runs of {name}: {total} in the minute before {_z(begin)}, and GitHub shows "

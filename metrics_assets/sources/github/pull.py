@@ -7,7 +7,7 @@ others go on.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metrics_assets.sources.errors import BadAnswer, RateLimited, SourceError, TooHeavy
@@ -19,6 +19,7 @@ from metrics_assets.sources.http import Spent
 _SMALLEST_SCALE = 0.1
 _GOOD_PAGES_BEFORE_GROWING = 4
 _TRIES_OF_A_PAGE = 8
+_RESTARTS_OF_A_LIST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ async def pull(github: GitHub, repository: str, walks: Sequence[Walk]) -> AsyncG
     owner, name = repository.split("/", 1)
     active = [walk for walk in walks if not walk.is_done]
     scale, good, setbacks = 1.0, 0, 0
+    owed = Spent()  # what requests cost that gave no page
     alone: list[Walk] = []  # asked for one by one after the whole was too heavy
     while True:
         # Whoever takes the pages may have given a walk up meanwhile.
@@ -63,25 +65,26 @@ async def pull(github: GitHub, repository: str, walks: Sequence[Walk]) -> AsyncG
             )
         except SourceError as error:
             github.graphql.add(account.graphql)
-            if isinstance(error, InvalidCursor):
-                setbacks += 1
+            owed.add(account.graphql)
+            if isinstance(error, InvalidCursor) and all(walk.restarts < _RESTARTS_OF_A_LIST for walk in asked):
                 for walk in asked:
                     walk.begin_again()
-                if setbacks <= _TRIES_OF_A_PAGE:
-                    continue
-            elif isinstance(error, TooHeavy) and scale > _SMALLEST_SCALE:
+                continue
+            if isinstance(error, TooHeavy) and scale > _SMALLEST_SCALE:
                 scale, good = scale / 2, 0
                 continue
-            elif len(asked) > 1 and not isinstance(error, RateLimited):
+            if len(asked) > 1 and not isinstance(error, RateLimited):
                 # One of them may be the reason; alone, the others come through.
                 active, alone = [], [*alone, *asked]
                 continue
             active = [walk for walk in active if walk not in asked]
             alone = [walk for walk in alone if walk not in asked]
-            yield [Page(walk, None, error, _share(account.graphql, len(asked))) for walk in asked]
+            yield [Page(walk, None, error, _share(owed, len(asked))) for walk in asked]
+            owed = Spent()
             continue
         github.graphql.add(account.graphql)
-        pages, again = _pages(reply, asked, what, _share(account.graphql, len(asked)))
+        owed.add(account.graphql)
+        pages, again = _pages(reply, asked, what)
         if again:
             setbacks += 1
             scale, good = max(scale / 2, _SMALLEST_SCALE), 0
@@ -95,12 +98,11 @@ async def pull(github: GitHub, repository: str, walks: Sequence[Walk]) -> AsyncG
         active = [walk for walk in active if walk not in failed]
         alone = [walk for walk in alone if walk not in failed]
         if pages:
-            yield pages
+            share, owed = _share(owed, len(pages)), Spent()
+            yield [replace(page, spent=share) for page in pages]
 
 
-def _pages(
-    reply: Reply, asked: Sequence[Walk], what: str, share: Spent
-) -> tuple[list[Page], list[tuple[Walk, SourceError]]]:
+def _pages(reply: Reply, asked: Sequence[Walk], what: str) -> tuple[list[Page], list[tuple[Walk, SourceError]]]:
     """The pages of an answer, and the walks whose page has to be asked for again."""
     pages: list[Page] = []
     again: list[tuple[Walk, SourceError]] = []
@@ -109,18 +111,18 @@ def _pages(
         error = _error_of(reply.errors, walk)
         if error is None:
             try:
-                pages.append(Page(walk, walk.take(repository, what), None, share))
+                pages.append(Page(walk, walk.take(repository, what), None, Spent()))
             except BadAnswer as bad:
                 again.append((walk, bad))
         elif error.passes:
             again.append((walk, error.as_source_error(f"GraphQL, {walk.plan.entity} in {what}")))
         else:
             source_error = error.as_source_error(f"GraphQL, {walk.plan.entity} in {what}")
-            if isinstance(source_error, InvalidCursor):
+            if isinstance(source_error, InvalidCursor) and walk.restarts < _RESTARTS_OF_A_LIST:
                 walk.begin_again()
                 again.append((walk, source_error))
             else:
-                pages.append(Page(walk, None, source_error, share))
+                pages.append(Page(walk, None, source_error, Spent()))
     return pages, again
 
 

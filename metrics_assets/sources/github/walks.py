@@ -84,6 +84,7 @@ class Walk:
         since: everything updated since then is wanted; None for the whole list.
         pending: what is still to be read, in order.
         newest: the newest time that was seen at the front.
+        settled: everything from this time on was read after it had been seen at the front.
         total_count: the provider's count of the whole list when the walk began.
         resumed: it goes on where a killed run left off, so it does not see all rows itself.
     """
@@ -94,10 +95,12 @@ class Walk:
     limit: int
     few_expected: bool = False
     newest: datetime | None = None
+    settled: datetime | None = None
     total_count: int | None = None
     resumed: bool = False
     pages: int = 0
     pages_since_front: int = 0
+    restarts: int = 0
 
     @classmethod
     def begin(
@@ -160,7 +163,8 @@ class Walk:
         found = repository
         for step in self.plan.place:
             found = found.get(step) if isinstance(found, dict) else None
-        if isinstance(repository, dict) and repository.get("default_branch", "") is None:
+        of_branch = self.plan.place[0] == "default_branch"
+        if of_branch and isinstance(repository, dict) and repository.get("default_branch", "") is None:
             self.pending = []  # there is no branch, and so there are no commits
             return Taken([])
         if not isinstance(found, dict) or not isinstance(found.get("pageInfo"), dict):
@@ -183,7 +187,10 @@ class Walk:
         wanted = items
         if self.plan.time and segment.floor is not None:
             wanted = [item for item, at in zip(items, times, strict=True) if at >= segment.floor]
-        if len(wanted) < len(items) or not info.has_next_page:
+        # Many rows may have the newest time, more than a page holds: they are read again once, not for ever.
+        at_front = segment.after is None and segment.floor is not None
+        unchanged = at_front and segment.floor == self.newest == self.settled
+        if unchanged or len(wanted) < len(items) or not info.has_next_page:
             self._finish_segment()
         else:
             segment.after = info.end_cursor
@@ -197,8 +204,11 @@ class Walk:
             self.pages_since_front += 1
 
     def _finish_segment(self) -> None:
-        self.pending.pop(0)
-        if not self.pending and self.plan.time and self.pages_since_front:
+        finished = self.pending.pop(0)
+        if not finished.open_only and finished.floor == self.newest:
+            self.settled = self.newest
+        # Where the front showed no time at all (rows that came as null), there is nothing to read down to again.
+        if not self.pending and self.plan.time and self.pages_since_front and self.newest is not None:
             # What came or moved while the pages behind the front were read.
             self.pending.append(Segment(floor=self.newest))
 
@@ -211,6 +221,7 @@ class Walk:
 
     def begin_again(self) -> None:
         """Forget the cursors, which the provider does not know any more."""
+        self.restarts += 1
         self.pending = [Segment(floor=segment.floor, open_only=segment.open_only) for segment in self.pending]
 
 
