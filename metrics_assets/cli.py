@@ -38,20 +38,23 @@ def commands() -> None:
 @click.option("--from", "first", type=_DAY, help="First day (UTC); the default is `start` of metrics.yaml.")
 @click.option("--to", "last", type=_DAY, help="Last day (UTC); the default is `end` of metrics.yaml, or yesterday.")
 @click.option("--select", help="Only these assets, in Dagster's selection syntax, for example group:derive.")
-def run(first: datetime | None, last: datetime | None, select: str | None) -> None:
+@click.option(
+    "--recollect", is_flag=True, help="Ask for everything of the days again, also where nothing seems to have changed."
+)
+def run(first: datetime | None, last: datetime | None, select: str | None, recollect: bool) -> None:
     """Run the main job on metrics.yaml, then check the thresholds and deliver alerts."""
     settings = configuration.load()
     configuration.github_tokens(settings)
     configuration.github_api_url()
     _check_channels(settings)
-    _run(settings, first.date() if first else None, last.date() if last else None, select)
+    _run(settings, first.date() if first else None, last.date() if last else None, select, recollect)
 
 
 @commands.command()
 def demo() -> None:
     """Run the main job on the sample organisation: nothing to install, no token, ends by itself."""
     with _sample_organisation() as server:
-        _run(configuration.load(), None, None, None)
+        _run(configuration.load())
         for alert in server.received:
             click.echo(f"  the webhook received: {alert['title']}. {alert['text']}")
 
@@ -115,7 +118,13 @@ def main() -> None:
         sys.exit(2)
 
 
-def _run(settings: configuration.Settings, first: date | None, last: date | None, select: str | None) -> None:
+def _run(
+    settings: configuration.Settings,
+    first: date | None = None,
+    last: date | None = None,
+    select: str | None = None,
+    recollect: bool = False,
+) -> None:
     from metrics_assets import running
     from metrics_assets.environment import prepare, site_index
 
@@ -130,7 +139,7 @@ def _run(settings: configuration.Settings, first: date | None, last: date | None
     logging.getLogger("dagster").setLevel(logging.WARNING)
     click.echo(f"{settings.portfolio}: {days[0]} to {days[1]}", err=True)
     with DagsterInstance.get() as instance:
-        outcome = running.run_main_job(build(settings), instance, *days, select)
+        outcome = running.run_main_job(build(settings), instance, *days, select, recollect=recollect)
     for alert in outcome.alerts:
         click.echo(f"  alert delivered: {alert}")
     for problem in (

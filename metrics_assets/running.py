@@ -11,6 +11,8 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
+from metrics_assets.assets.raw import ENTITIES
+from metrics_assets.assets.shared import key_of
 from metrics_assets.automation.jobs import ALERTS_JOB, MAIN_JOB, RANGE_END_TAG, RANGE_START_TAG
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.settings import Settings
@@ -19,6 +21,7 @@ _HOST_TAG, _PROCESS_TAG = "metrics/host", "metrics/process"
 
 # Short lines instead of Dagster's own, which runs of the daemon keep.
 _PROGRESS: dict[str, Any] = {"loggers": {"progress": {}}}
+_RECOLLECT: dict[str, Any] = {"ops": {"collect": {"config": {"recollect": True}}}}
 
 
 @dataclass(slots=True)
@@ -38,11 +41,18 @@ class Outcome:
 
 
 def run_main_job(
-    definitions: dg.Definitions, instance: DagsterInstance, first: date, last: date, select: str | None = None
+    definitions: dg.Definitions,
+    instance: DagsterInstance,
+    first: date,
+    last: date,
+    select: str | None = None,
+    *,
+    recollect: bool = False,
 ) -> Outcome:
     """Run the main job over [first, last], then look at the thresholds as the sensor does and deliver alerts.
 
     Args:
+        recollect: ask the provider for everything of the days again, also where it says that nothing changed.
         select: an asset selection in Dagster's syntax, for example 'group:derive' or '+key:"metrics/dora_daily"'.
 
     Raises:
@@ -51,10 +61,16 @@ def run_main_job(
     report_dead_runs(instance)
     job = definitions.resolve_job_def(MAIN_JOB)
     keys = _selected(definitions, job, select) if select else None
+    collected = {key_of(table) for entity in ENTITIES.values() for table in entity.tables}
+    if recollect and keys is not None and not collected & set(keys):
+        raise ConfigurationError(
+            f"--recollect: --select '{select}' leaves out everything that is collected; select for example "
+            'key:"raw/issues", or group:collect.'
+        )
     result = job.execute_in_process(
         instance=instance,
         asset_selection=keys,
-        run_config=_PROGRESS,
+        run_config={**_PROGRESS, **(_RECOLLECT if recollect else {})},
         tags={
             RANGE_START_TAG: first.isoformat(),
             RANGE_END_TAG: last.isoformat(),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -132,7 +134,8 @@ def test_a_repository_that_cannot_be_had_is_named_and_the_others_are_collected(
 
 def test_check_says_what_is_good_and_what_is_not(new_database: Callable[[str], URL], tmp_path: Path) -> None:
     (tmp_path / "metrics.yaml").write_text(_ONE_REPOSITORY + "  - {github: aurora/not-there}\n")
-    with DemoServer(sample_organisation()) as server:
+    organisation = sample_organisation()
+    with DemoServer(replace(organisation, now=datetime.now(UTC))) as server:
         variables = {
             "GITHUB_API_URL": server.url,
             "GITHUB_TOKEN": "token",
@@ -144,10 +147,13 @@ def test_check_says_what_is_good_and_what_is_not(new_database: Callable[[str], U
         assert "BAD  repository aurora/not-there" in result.stdout
         (tmp_path / "metrics.yaml").write_text(_ONE_REPOSITORY)
         assert metrics("check", home=tmp_path, **variables).returncode == 0
+        server.play(organisation)
+        late = metrics("check", home=tmp_path, **variables)
+        assert (late.returncode, "minutes ahead of the provider's" in late.stdout) == (2, True)
         server.faults.append(Rule(Fault(status=401, body={"message": "Bad credentials"})))
         refused = metrics("check", home=tmp_path, **variables)
     assert refused.returncode == 2
-    assert "the token was refused (Bad credentials); create a new one" in refused.stdout
+    assert "GITHUB_TOKEN was refused (Bad credentials); create a new token" in refused.stdout
 
 
 def test_the_schema_of_metrics_yaml_is_the_committed_one(tmp_path: Path) -> None:

@@ -83,8 +83,8 @@ class Usage:
     resource: str
     requests: float
     points: float = 0
-    not_modified: int = 0
-    retries: int = 0
+    not_modified: float = 0
+    retries: float = 0
     waited_seconds: float = 0
 
 

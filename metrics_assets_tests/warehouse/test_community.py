@@ -250,3 +250,13 @@ def test_a_day_that_was_not_collected_is_unknown_and_not_zero(warehouse: sa.Engi
         ("2025-06-03", None, None, None, None, None),
         ("2025-06-04", None, None, None, None, None),
     ]
+
+
+def test_what_was_deleted_is_open_until_then_and_not_closed(warehouse: sa.Engine) -> None:
+    fill(warehouse, issue(1, "06-01 10:00"), issue(2, "06-01 11:00"))
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update raw.issues set deleted_at = '2025-06-03 12:00+00' where number = 1"))
+    derive(warehouse, on("06-04"))
+    assert table(warehouse, "select date, issues_open, issues_closed from repository_daily order by 1") == [
+        ("06-01", 2, 0), ("06-02", 2, 0), ("06-03", 1, 0), ("06-04", 1, 0),
+    ]  # fmt: skip

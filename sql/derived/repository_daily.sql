@@ -42,6 +42,10 @@ pull_request_states as (
           where events.repository_id = pull_requests.repository_id
             and events.number = pull_requests.number and events.event = 'closed'
       )
+    union all
+    select repository_id, number, deleted_at, -1
+    from raw.pull_requests
+    where deleted_at is not null
 ),
 
 issue_states as (
@@ -60,6 +64,10 @@ issue_states as (
           where events.repository_id = issues.repository_id
             and events.number = issues.number and events.event = 'closed'
       )
+    union all
+    select repository_id, number, deleted_at, -1
+    from raw.issues
+    where deleted_at is not null
 ),
 
 -- An item that is closed twice without being reopened changed once.
@@ -78,9 +86,12 @@ pull_request_steps as (
         repository_id,
         changes.at::date as date,
         sum(changes.step) as open_step,
-        -- The last closing of a merged one is its merge.
-        count(*) filter (where changes.step = -1 and not (changes.is_last and pull_requests.merged_at is not null))
-            as closed
+        -- The last closing of a merged one is its merge, and one that was deleted was not closed.
+        count(*) filter (
+            where changes.step = -1
+              and not (changes.is_last and pull_requests.merged_at is not null)
+              and changes.at is distinct from pull_requests.deleted_at
+        ) as closed
     from pull_request_changes as changes
     join raw.pull_requests as pull_requests using (repository_id, number)
     where changes.at < :end
@@ -89,11 +100,12 @@ pull_request_steps as (
 
 issue_steps as (
     select repository_id, at::date as date, sum(step) as open_step,
-           count(*) filter (where step = -1) as closed
+           count(*) filter (where step = -1 and at is distinct from deleted_at) as closed
     from (
         select *, lag(step) over (partition by repository_id, number order by at, step desc) as step_before
         from issue_states
     ) as states
+    join raw.issues as issues using (repository_id, number)
     where step is distinct from step_before and at < :end
     group by repository_id, at::date
 ),

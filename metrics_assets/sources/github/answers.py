@@ -6,12 +6,14 @@ still differ a field lists both places. What is not asked of GitHub here is not 
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from metrics_assets.sources import records
 from metrics_assets.sources.records import Account
@@ -52,6 +54,36 @@ LowerText = Annotated[str, BeforeValidator(_lower)]
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class _Numbered(_Model):
+    """Something with a number of its own, which GraphQL leaves out where it does not fit into 32 bits."""
+
+    id: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _number_of_the_node(cls, content: Any) -> Any:
+        if isinstance(content, dict) and content.get("id") is None and content.get("node_id"):
+            return {**content, "id": number_of_node(str(content["node_id"]))}
+        return content
+
+
+def number_of_node(node_id: str) -> int | None:
+    """The number in a node id, which REST calls `id`; None where there is none.
+
+    A node id is a prefix and, in base64, MessagePack of [0, the repository's number, its own]: an array of which the
+    last element is read here.
+    """
+    text = node_id.partition("_")[2]
+    try:
+        content = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError):
+        return None
+    for marker, length in ((0xCF, 8), (0xCE, 4), (0xCD, 2), (0xCC, 1)):
+        if len(content) > length + 1 and content[-length - 1] == marker:
+            return int.from_bytes(content[-length:], "big")
+    return None
 
 
 class User(_Model):
@@ -373,10 +405,9 @@ class ReleaseAsset(_Model):
     created_at: datetime
 
 
-class Release(_Model):
+class Release(_Numbered):
     """REST /releases and /releases/{id}, or a node of releases.graphql."""
 
-    id: int
     tag_name: str
     name: str | None = None
     author: User | None = None
@@ -479,10 +510,9 @@ class DeploymentStatus(_Model):
         )
 
 
-class Deployment(_Model):
+class Deployment(_Numbered):
     """REST /deployments, or a node of deployments.graphql."""
 
-    id: int
     sha: str
     ref: Annotated[str | None, BeforeValidator(lambda value: value["name"] if isinstance(value, dict) else value)] = (
         None
@@ -776,10 +806,9 @@ class WorkflowRuns(_Model):
     workflow_runs: list[WorkflowRun]
 
 
-class WorkflowJob(_Model):
+class WorkflowJob(_Numbered):
     """REST /actions/runs/{id}/jobs, or a check run of jobs.graphql."""
 
-    id: int
     name: str
     status: LowerText
     conclusion: LowerText | None = None

@@ -6,6 +6,8 @@ next time nothing is sent that did not change; such answers are free.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -177,19 +179,37 @@ async def _popular(github: GitHub, repository_id: int, name: str, now: datetime)
     paths: Answer = await github.get(f"/repos/{name}/traffic/popular/paths")
     found = [
         *(("referrer", one.referrer, one) for one in _each(answers.Referrer, referrers, f"referrers of {name}")),
-        *(("path", one.path, one) for one in _each(answers.PopularPath, paths, f"popular paths of {name}")),
+        *(
+            ("path", without_people(one.path), one)
+            for one in _each(answers.PopularPath, paths, f"popular paths of {name}")
+        ),
     ]
+    # Several paths may be one without their people.
+    views: Counter[tuple[str, str]] = Counter()
+    visitors: Counter[tuple[str, str]] = Counter()
+    for kind, label, one in found:
+        views[kind, label] += one.count
+        visitors[kind, label] += one.uniques
     return [
         records.TrafficSource(
             repository_id=repository_id,
             observed_on=now.astimezone(UTC).date(),
             kind=kind,
             name=label,
-            views=one.count,
-            unique_visitors=one.uniques,
+            views=views[kind, label],
+            unique_visitors=visitors[kind, label],
         )
-        for kind, label, one in found
+        for kind, label in views
     ]
+
+
+# What of a repository's page is about a person: pull requests and issues by author, commits by author.
+_ABOUT_PEOPLE = re.compile(r"^(/[^/]+/[^/]+/(?:pulls|issues|commits|assigned|created_by))/(?!\d+(?:/|$)).*$")
+
+
+def without_people(path: str) -> str:
+    """A popular path without what may name a person: search words, and pages of one author's work."""
+    return _ABOUT_PEOPLE.sub(r"\1", path.split("?", 1)[0])
 
 
 def _each(model: Any, answer: Answer, where: str) -> list[Any]:
