@@ -3,7 +3,8 @@
     python benchmarks/collect.py [CASE ...]
 
     large      everything of one repository, against one request per 100 rows of each list
-    next-day   1,000 repositories on the next day: nothing changed; then 1 % of the rows of 100 of them
+    next-day   1,000 repositories on the next day: nothing changed; 1 % of all rows changed; then, the worst that
+               can be, something in every list of 100 repositories
     memory     100,000 stars and 50,000 pull requests of one repository
     hostile    a provider that fails, lies and moves items while they are read: 20 seeds
 
@@ -21,6 +22,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -58,6 +60,7 @@ def serve(name: str, channel: Connection) -> None:
         channel.send(server.url)
         while True:
             command, arguments = channel.recv()
+            earlier = server.history.repositories
             if command == "stop":
                 return
             if command == "next day":
@@ -72,8 +75,25 @@ def serve(name: str, channel: Connection) -> None:
                 server.faults[:] = faults.hostile(arguments["seed"] + 1000)
             elif command == "friendly":
                 server.faults.clear()
-            requests, minute = dict(server.requests), dict(server.busiest_minute)
-            channel.send((requests, minute, server.most_at_once, _rows(server.history)))
+            changed = sum(now is not before for now, before in zip(server.history.repositories, earlier, strict=True))
+            requests, minute = Counter(server.requests), dict(server.busiest_minute)
+            channel.send(Told(requests, minute, server.most_at_once, _rows(server.history), changed))
+
+
+@dataclass
+class Told:
+    """What the provider has seen so far: requests by kind, the most in a minute and at once; its lists' lengths.
+
+    Attributes:
+        rows: of the first repository.
+        changed: repositories that the last command changed.
+    """
+
+    requests: Counter[str]
+    busiest_minute: dict[str, int]
+    most_at_once: int
+    rows: dict[str, int]
+    changed: int
 
 
 def _quiet_and_lively() -> Any:
@@ -92,25 +112,23 @@ def _quiet_and_lively() -> Any:
     return replace(quiet, repositories=(*quiet.repositories, *lively))
 
 
-def _rows(history: Any) -> list[dict[str, int]]:
-    """How many rows each list of each repository has."""
-    return [
-        {
-            "pull requests": len(one.pull_requests),
-            "issues": len(one.issues),
-            "commits": len(one.commits),
-            "stars": len(one.stars),
-            "forks": len(one.forks),
-            "releases": len(one.releases),
-            "tags": len(one.tags),
-            "deployments": len(one.deployments),
-            "discussions": len(one.discussions),
-            "milestones": len(one.milestones),
-            "review comments": len(one.review_comments),
-            "workflow runs": len(one.workflow_runs),
-        }
-        for one in history.repositories[:1]
-    ]
+def _rows(history: Any) -> dict[str, int]:
+    """How many rows each list of the first repository has."""
+    one = history.repositories[0]
+    return {
+        "pull requests": len(one.pull_requests),
+        "issues": len(one.issues),
+        "commits": len(one.commits),
+        "stars": len(one.stars),
+        "forks": len(one.forks),
+        "releases": len(one.releases),
+        "tags": len(one.tags),
+        "deployments": len(one.deployments),
+        "discussions": len(one.discussions),
+        "milestones": len(one.milestones),
+        "review comments": len(one.review_comments),
+        "workflow runs": len(one.workflow_runs),
+    }
 
 
 @dataclass
@@ -130,11 +148,15 @@ class Provider:
         self._channel.send(("stop", {}))
         self._process.join(10)
 
-    def tell(self, command: str, **arguments: Any) -> tuple[dict[str, int], dict[str, int], int, list[dict[str, int]]]:
-        """Requests so far, the busiest minute, the most at once, and the rows of the first repository's lists."""
+    def tell(self, command: str, **arguments: Any) -> Told:
+        """Do something at the provider, and hear what it has seen."""
         self._channel.send((command, arguments))
-        answer: Any = self._channel.recv()
-        return answer
+        told: Told = self._channel.recv()
+        return told
+
+    def sent(self, before: Told) -> int:
+        """How many requests came since then."""
+        return (self.tell("friendly").requests - before.requests).total()
 
 
 # --- the collector, in a process of its own ---
@@ -259,12 +281,11 @@ def apart(work: Callable[..., Any], *arguments: Any) -> Any:
 
 def large(home: str) -> None:
     with Provider("large") as provider:
-        before, *_ = provider.tell("friendly")
         done: Measured = apart(collect, home, provider.url, ["synthetic/large"], LAST, "limits")
-        requests, minute, at_once, (rows,) = provider.tell("friendly")
+        told = provider.tell("friendly")
+    rows, sent = told.rows, told.requests.total()
     floor = sum(math.ceil(count / 100) for count in rows.values())
-    sent = sum(requests.values()) - sum(before.values())
-    rest, graphql = requests.get("rest", 0), requests.get("graphql", 0)
+    rest, graphql = told.requests["rest"], told.requests["graphql"]
     allowed = 60 * max(rest / REST_PER_MINUTE, graphql / GRAPHQL_PER_MINUTE)
     print(f"everything of one repository: {', '.join(f'{n} {name}' for name, n in rows.items() if n)}")
     print(f"  requests            {sent:>8}   floor {floor}, that is {sent / floor:.2f} times the floor")
@@ -272,8 +293,8 @@ def large(home: str) -> None:
     print(f"  wall seconds        {done.seconds:>8.1f}   the floor at 15 requests a second takes {floor / 15:.1f} s: "
           f"{done.seconds / (floor / 15):.2f} times")  # fmt: skip
     print(f"                               these requests at the limits' pace take {allowed:.1f} s")
-    print(f"  in any minute       {minute}   limits: {REST_PER_MINUTE} REST, {GRAPHQL_PER_MINUTE} GraphQL")
-    print(f"  at once             {at_once:>8}   limit 100")
+    print(f"  in any minute       {told.busiest_minute}   limits: {REST_PER_MINUTE} REST, {GRAPHQL_PER_MINUTE} GraphQL")
+    print(f"  at once             {told.most_at_once:>8}   limit 100")
     print(f"  missing             {done.missing or 'nothing'}")
 
 
@@ -283,20 +304,19 @@ def next_day(home: str) -> None:
         first: Measured = apart(collect, home, provider.url, names, LAST, "free")
         print(f"1,000 repositories, first collection: {first.requests:.0f} requests, {first.points:.0f} points, "
               f"{first.seconds:.0f} s, missing {first.missing or 'nothing'}")  # fmt: skip
-        before, *_ = provider.tell("next day", share=0, seed=1)
-        last = LAST + timedelta(days=1)
-        quiet: Measured = apart(collect, home, provider.url, names, last, "limits")
-        after, *_ = provider.tell("friendly")
-        sent = sum(after.values()) - sum(before.values())
-        print(f"  the next day, nothing changed: {sent} requests, {quiet.points:.0f} points, {quiet.seconds:.1f} s, "
-              f"missing {quiet.missing or 'nothing'}")  # fmt: skip
-        before, *_ = provider.tell("next day", share=0.01, seed=2, repositories=names[900:])
-        changed: Measured = apart(collect, home, provider.url, names, last + timedelta(days=1), "limits")
-        after, *_ = provider.tell("friendly")
-        sent = sum(after.values()) - sum(before.values())
-        print(f"  the day after, 1 % of the rows of 100 repositories changed: {sent} requests, that is "
-              f"{sent / 100:.2f} per changed repository; {changed.points:.0f} points, {changed.seconds:.1f} s, "
-              f"deleted {changed.deleted}, missing {changed.missing or 'nothing'}")  # fmt: skip
+        days: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("nothing changed", {"share": 0, "seed": 1}),
+            ("1 % of all rows changed", {"share": 0.01, "seed": 2, "spread": True}),
+            ("something in every list of 100 repositories", {"share": 0.01, "seed": 3, "repositories": names[900:]}),
+        )
+        for number, (what, change) in enumerate(days, 1):
+            before = provider.tell("next day", **change)
+            done: Measured = apart(collect, home, provider.url, names, LAST + timedelta(days=number), "limits")
+            sent = provider.sent(before)
+            each = f", that is {sent / before.changed:.2f} per changed repository" if before.changed else ""
+            print(f"  day {number}, {what}: {before.changed} repositories changed, {sent} requests{each}; "
+                  f"{done.points:.0f} points, {done.seconds:.1f} s, deleted {done.deleted}, "
+                  f"missing {done.missing or 'nothing'}")  # fmt: skip
 
 
 def memory(home: str) -> None:
@@ -313,13 +333,12 @@ def hostile(home: str) -> None:
     with Provider("hostile") as provider:
         for seed in range(SEEDS):
             there, undisturbed = f"{home}/h{seed}", f"{home}/u{seed}"
-            before, *_ = provider.tell("hostile", seed=seed)
+            before = provider.tell("hostile", seed=seed)
             apart(collect, there, provider.url, [name], LAST, "hurried")
             # What moved after its list was read is the next collection's business.
             provider.tell("still hostile", seed=seed)
             done: Measured = apart(collect, there, provider.url, [name], LAST, "hurried")
-            after, *_ = provider.tell("friendly")
-            requests += sum(after.values()) - sum(before.values())
+            requests += provider.sent(before)
             apart(collect, undisturbed, provider.url, [name], LAST, "hurried")
             ours, truth = apart(contents, there), apart(contents, undisturbed)
             failed += bool(done.missing)
@@ -330,7 +349,8 @@ def hostile(home: str) -> None:
                 lost += len(expected.keys() - found.keys())
                 doubled += len(found.keys() - expected.keys())
                 different += sum(found[key] != row for key, row in expected.items() if key in found)
-            _stop(there), _stop(undisturbed)
+            _stop(there)
+            _stop(undisturbed)
     print(f"hostile provider, {SEEDS} seeds: {lost} rows lost, {doubled} too many, {different} not as they are; "
           f"{failed} collections incomplete at the end; {requests / SEEDS:.0f} requests per seed")  # fmt: skip
 

@@ -9,6 +9,7 @@ from metrics_assets import settings as configuration
 from metrics_assets.errors import MetricsError
 from metrics_assets.settings import Settings
 from metrics_assets.sources.http import ApiClient, Credential, Spent
+from metrics_assets.sources.platforms import PLATFORMS, Off, Timing
 from metrics_assets.warehouse.engine import database_exists, database_url
 
 # What a classic token needs for everything that is collected; fine-grained ones do not say what they may.
@@ -38,7 +39,15 @@ def check_everything() -> list[Finding]:
             f"{len(settings.organizations)} organizations, from {settings.start}",
         )
     ]
-    return [*findings, *_not_yet(settings), *_channels(settings), _database(), *asyncio.run(_github(settings))]
+    return [
+        *findings,
+        *_not_yet(settings),
+        *_registries(settings),
+        *asyncio.run(_platforms(settings)),
+        *_channels(settings),
+        _database(),
+        *asyncio.run(_github(settings)),
+    ]
 
 
 def _not_yet(settings: Settings) -> list[Finding]:
@@ -54,6 +63,34 @@ def _not_yet(settings: Settings) -> list[Finding]:
         ),
     ]
     return [Finding(True, text) for holds, text in said if holds]
+
+
+def _registries(settings: Settings) -> list[Finding]:
+    """Which figures of packages will be unknown because nothing says where their registry is."""
+    named = {package.split(":", 1)[0] for entry in settings.repositories for package in entry.packages}
+    findings = [Finding(True, f"packages: {', '.join(sorted(named))}")] if named else []
+    if "npm" in named:
+        missing = [name for name in ("base_url", "downloads_url") if getattr(settings.sources.npm, name) is None]
+        findings += [
+            Finding(True, f"npm packages: what sources.npm.{name} is needed for stays unknown; set it in metrics.yaml")
+            for name in missing
+        ]
+    return findings
+
+
+async def _platforms(settings: Settings) -> list[Finding]:
+    """Which platforms are asked, and which are off until their keys are in the environment."""
+    findings = []
+    for name, communities in settings.platforms.model_dump().items():
+        if not communities:
+            continue
+        client = PLATFORMS[name].connect(settings.sources, communities[0], Timing())
+        if isinstance(client, Off):
+            findings.append(Finding(True, f"platform {name} is {client.reason}"))
+        else:
+            await client.__aexit__(None, None, None)
+            findings.append(Finding(True, f"platform {name}: {', '.join(communities)}"))
+    return findings
 
 
 def _channels(settings: Settings) -> list[Finding]:
