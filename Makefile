@@ -33,6 +33,7 @@ pictures: .venv/installed-for-tests ## take the README's pictures anew (needs Ch
 
 benchmark: .venv/installed-for-tests ## print the figures of benchmarks/
 	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python benchmarks/collect.py
 	$(BIN)/python benchmarks/derive.py
 
 # Locks hold versions and hashes for every platform, and no addresses.

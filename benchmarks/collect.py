@@ -47,15 +47,15 @@ def serve(name: str, channel: Connection) -> None:
     from metrics_assets.demo import changes, faults, synthetic
     from metrics_assets.demo.server import DemoServer
 
-    lists = {"forks": 120, "releases": 40, "deployments": 300, "workflow_runs": 400}
-    history = {
-        "large": lambda: synthetic.large_repository(**lists),
+    histories: dict[str, Callable[[], Any]] = {
+        "large": lambda: synthetic.large_repository(forks=120, releases=40, deployments=300, workflow_runs=400),
         "quiet": _quiet_and_lively,
         "huge": synthetic.huge_repository,
         "hostile": lambda: synthetic.large_repository(
             120, 160, 500, 400, forks=60, releases=12, deployments=80, workflow_runs=150
         ),
-    }[name]()
+    }
+    history = histories[name]()
     with DemoServer(history, budget=10**6, latency_ms=LATENCY_MS if name != "hostile" else 0) as server:
         channel.send(server.url)
         while True:
@@ -198,14 +198,14 @@ def collect(home: str, url: str, names: list[str], last: date, pace: str) -> Mea
     days = Days(START if last == LAST else last - timedelta(days=3), last + timedelta(days=1))
     settings = Settings.model_validate({"start": START, "repositories": [{"github": name} for name in names]})
     clock = _Hurried()
-    limits: dict[str, Any] = {
+    paces: dict[str, dict[str, Any]] = {
         "limits": {"at_once": _AT_ONCE, "per_minute": _PER_MINUTE, "busy_seconds": _BUSY_SECONDS},
         "free": {"at_once": _AT_ONCE},
         "hurried": {"at_once": _AT_ONCE, "sleep": clock.sleep, "clock": clock},
-    }[pace]
+    }
 
     async def work() -> Measured:
-        async with ApiClient(url, credentials=[Token("benchmark", "benchmark")], **limits) as client:
+        async with ApiClient(url, credentials=[Token("benchmark", "benchmark")], **paces[pace]) as client:
             collector = Collector(
                 engine=database,
                 github=GitHub(client),

@@ -139,18 +139,21 @@ class RepositoryCollection:
             stack.push_async_callback(pages_of_requests.aclose)
             # One page is written while the next one is asked for; places are kept in the order of the pages.
             writing: asyncio.Task[None] | None = None
-            async for pages in pages_of_requests:
-                rows, positions = await self._take(pages, place)
+            try:
+                async for pages in pages_of_requests:
+                    rows, positions = await self._take(pages, place)
+                    if writing is not None:
+                        await writing
+                    writing = asyncio.create_task(self._keep(rows, positions))
+            finally:
                 if writing is not None:
                     await writing
-                writing = asyncio.create_task(self._keep(rows, positions))
-            if writing is not None:
-                await writing
 
     def _walk(self, entity: str) -> Walk:
         plan, state = LISTS[entity].plan, self._state(entity)
         limit, since = self.collector.github.page_size, self._since(entity)
-        if state.position and not LISTS[entity].is_read_whole:
+        # A position without pending parts is git's, from which this entity came before.
+        if state.position and "pending" in state.position and not LISTS[entity].is_read_whole:
             left = Walk.resume(plan, state.position, limit=limit)
             if left.since is not None and since is not None and left.since <= since:
                 return left
