@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from metrics_assets import settings as configuration
@@ -18,6 +19,10 @@ _CHEAP_EVENTS = {
     "DAGSTER_EVENT_BATCH_SIZE": "1000",
     "DAGSTER_EMIT_PARTITION_SUBSET_IN_PLANNED_EVENTS": "1",
 }
+
+
+_LOCK = 0x64616773  # 'dags'; any number that nobody else uses in Dagster's database
+_WHOLE = "metrics_assets: Dagster has made all of its tables"
 
 
 def prepare() -> URL:
@@ -46,7 +51,26 @@ def prepare() -> URL:
     )
     for name, value in _CHEAP_EVENTS.items():
         os.environ.setdefault(name, value)
+    _make_dagster_tables(dagster)
     return warehouse
+
+
+def _make_dagster_tables(url: URL) -> None:
+    """Let Dagster make its tables, in whole: it makes them one by one, and does not mend what a kill left half-made."""
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text("select pg_advisory_lock(:lock)"), {"lock": _LOCK})
+        if connection.execute(sa.text("select obj_description(to_regclass('runs'))")).scalar() == _WHOLE:
+            return
+        tables = sa.inspect(connection).get_table_names()
+        # A run is noted when all tables are there, so without one there is nothing to lose.
+        if tables and ("runs" not in tables or not connection.execute(sa.text("select count(*) from runs")).scalar()):
+            names = ", ".join(f'"{table}"' for table in tables)
+            connection.execute(sa.text(f"drop table {names} cascade"))
+        from dagster import DagsterInstance
+
+        with DagsterInstance.get():
+            connection.execute(sa.text(f"comment on table runs is '{_WHOLE}'"))
 
 
 def site_index(home: Path) -> Path:

@@ -27,6 +27,7 @@ from metrics_assets.sources.records import Account
 from metrics_assets.warehouse.engine import create_engine
 from metrics_assets_tests.sources.collecting import PEOPLE, Both, collect, default_branch, rows, settings_of
 
+pytestmark = pytest.mark.xdist_group("everything")
 EVERYTHING = date(2019, 1, 1)
 MAY_PUSH = ("WRITE", "MAINTAIN", "ADMIN")
 

@@ -6,10 +6,12 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import httpx
 
+from metrics_assets.sources.asking import answered_at
 from metrics_assets.sources.errors import BadAnswer, Blocked, Forbidden, NotFound, SourceError, TooHeavy
 from metrics_assets.sources.http import TRIES, Answer, ApiClient, Spent, Validator
 
@@ -66,11 +68,12 @@ class InvalidCursor(SourceError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A GraphQL answer: what came, and what did not and why."""
+    """A GraphQL answer: what came, what did not and why, its price, and the provider's time."""
 
     data: dict[str, Any]
     errors: list[GraphQLError]
     points: int
+    at: datetime
 
 
 @dataclass(slots=True)
@@ -174,7 +177,7 @@ class GitHub:
         points = points if isinstance(points, int) else 1
         self.graphql.points += points
         self.client.charge(points - 1)
-        return Reply(data, errors, points)
+        return Reply(data, errors, points, answered_at(answer))
 
 
 def as_list(answer: Answer) -> list[Any]:

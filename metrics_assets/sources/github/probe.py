@@ -56,7 +56,7 @@ async def probe(github: GitHub, names: Sequence[str], at_once: int = AT_ONCE) ->
             continue
         requests = (github.graphql.requests - before) / len(asked)
         for index, name in enumerate(asked):
-            yield _probed(reply, index, name, _now(github), reply.points / len(asked), requests)
+            yield _probed(reply, index, name, reply.at, reply.points / len(asked), requests)
         position += len(asked)
         size = min(at_once, size * 2)
 

@@ -14,12 +14,14 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from metrics_assets.sources.asking import parse
-from metrics_assets.sources.errors import BadAnswer, TooHeavy
+from metrics_assets.sources.errors import BadAnswer, Blocked, Forbidden, NotFound, TooHeavy
 from metrics_assets.sources.github import answers
 from metrics_assets.sources.github.client import GitHub
 from metrics_assets.sources.github.documents import numbers_of, whole
 
 _PATIENCE_SECONDS = 0.3
+# One bad question of a hundred is found in seven halvings; three of them take no more than these.
+_MOST_FAILURES = 24
 
 Value = TypeVar("Value")
 Model = TypeVar("Model", bound=BaseModel)
@@ -56,17 +58,11 @@ class Together(Generic[Value]):
             self._send()
         if self._waiting and self._alarm is None:
             self._alarm = loop.call_later(self.patience, self._send)
-        # All of them are waited for, so that no error is left unseen.
-        found = await asyncio.gather(*mine.values(), return_exceptions=True)
-        for outcome in found:
-            if isinstance(outcome, BaseException):
-                raise outcome
-        answered = zip(mine, found, strict=True)
-        return {
-            question: value
-            for question, value in answered
-            if value is not None and not isinstance(value, BaseException)
-        }
+        if mine:
+            # Who waits may be cancelled; what the others wait for goes on.
+            await asyncio.wait(mine.values())
+        answers_of = {question: future.result() for question, future in mine.items()}
+        return {question: value for question, value in answers_of.items() if value is not None}
 
     def _send(self) -> None:
         """Ask the first of the waiting questions, without waiting for the answer."""
@@ -82,28 +78,37 @@ class Together(Generic[Value]):
             self._alarm = asyncio.get_running_loop().call_later(self.patience, self._send)
 
     async def _answer(self, batch: dict[str, asyncio.Future[Value | None]]) -> None:
+        found: dict[str, Value | Exception] = {}
         try:
-            found = await self._in_parts(list(batch))
-        except BaseException as error:
-            for future in batch.values():
-                if not future.done():
-                    future.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-            return
-        for question, future in batch.items():
-            if not future.done():
-                future.set_result(found.get(question))
+            found = await self._in_parts(list(batch), [0])
+        except Exception as error:
+            found = dict.fromkeys(batch, error)
+        finally:
+            for question, future in batch.items():
+                outcome = found.get(question)
+                if future.done():
+                    continue
+                if isinstance(outcome, Exception):
+                    future.set_exception(outcome)
+                    future.exception()  # nobody may be waiting for it any more
+                else:
+                    future.set_result(outcome)
 
-    async def _in_parts(self, questions: list[str]) -> dict[str, Value]:
-        """Ask; where that is too much at once, or one of the questions is the trouble, ask for half at a time."""
+    async def _in_parts(self, questions: list[str], failures: list[int]) -> dict[str, Value | Exception]:
+        """Ask; where that is too much at once, or one of the questions is the trouble, ask for half at a time.
+
+        Args:
+            failures: how often it has failed so far, in one element; where everything fails, halving ends.
+        """
         try:
-            return await self.ask(questions)
-        except (TooHeavy, BadAnswer):
-            if len(questions) == 1:
-                raise
+            return dict(await self.ask(questions))
+        except (TooHeavy, BadAnswer, Blocked, Forbidden, NotFound) as error:
+            failures[0] += 1
+            if len(questions) == 1 or failures[0] > _MOST_FAILURES:
+                return dict.fromkeys(questions, error)
             half = len(questions) // 2
-            return {**await self._in_parts(questions[:half]), **await self._in_parts(questions[half:])}
+            first = await self._in_parts(questions[:half], failures)
+            return {**first, **await self._in_parts(questions[half:], failures)}
 
 
 @dataclass(slots=True)
