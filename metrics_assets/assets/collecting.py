@@ -129,7 +129,15 @@ class Collector:
 
         await run_all(one(target, now_due) for target, now_due in due)
         together = questions.github.graphql
-        self.book.use([Usage("github", "together", "portfolio", "graphql", together.requests, together.points)])
+        waited, retries = together.waited_seconds, together.retries
+        self.book.use(
+            [
+                Usage(
+                    "github", "together", "portfolio", "graphql", together.requests, together.points,
+                    retries=retries, waited_seconds=waited,
+                )
+            ]
+        )  # fmt: skip
         collected.requests += together.requests
         collected.points += together.points
         return collected
@@ -214,9 +222,13 @@ class Collector:
         if entity in _EVERY_DAY:
             return state.collected_at.date() < now.date()
         mark = target.marks.get(entity)
-        is_old = now - state.collected_at >= timedelta(days=self.settings.sources.github.refresh_days)
+        refresh = timedelta(days=self.settings.sources.github.refresh_days)
+        is_old = now - state.collected_at >= refresh
         if entity in ("contributors", "security_advisories"):
             return is_old and (mark is None or mark != state.mark)
+        if entity in ("stargazers", "forks") and state.swept_at and state.swept_at < state.collected_at:
+            # Rows that are gone were counted, and it was too early to look which.
+            return mark is None or mark != state.mark or now - state.swept_at >= refresh
         return mark is None or mark != state.mark or (entity in _NOW_AND_THEN and is_old)
 
 

@@ -196,7 +196,8 @@ class RepositoryCollection:
                 progress.total = self.target.totals.get(progress.entity)
             rows += mine
             # The last page's place is that of the one before, until the entity is finished as a whole.
-            if position := page.walk.position():
+            # Behind a row that came as null the place is not moved on, so that the next run asks for it again.
+            if (position := page.walk.position()) and not progress.holes:
                 positions[(self.target.repository_id, progress.entity)] = position
         return rows, positions
 
@@ -241,7 +242,8 @@ class RepositoryCollection:
         state, since = self._state("review_comments"), self.collector.days.start_time
         if self.target.totals.get("pull_requests") == 0:
             return
-        if not self._wants_all_review_comments() and await self._new_review_comments(progress):
+        few = not self._wants_all_review_comments() and self._saw_all_reviews()
+        if few and await self._new_review_comments(progress):
             return
         if state.position and datetime.fromisoformat(state.position["since"]) <= since:
             since = datetime.fromisoformat(state.position["reached"])
@@ -262,6 +264,12 @@ class RepositoryCollection:
             rows = pull_request.records(self.target.repository_id, self.reviewed[node_id])
             await self._write(progress, Batch(rows))
         return True
+
+    def _saw_all_reviews(self) -> bool:
+        """Whether this run has read every pull request of the range: not where it failed, or began in the middle."""
+        pull_requests = self.progress["pull_requests"]
+        resumed = pull_requests.walk is not None and pull_requests.walk.resumed
+        return pull_requests.error is None and not pull_requests.holes and not resumed
 
     def _wants_all_review_comments(self) -> bool:
         """Whether those of the range are wanted, also where no review tells of new ones."""
@@ -342,6 +350,8 @@ class RepositoryCollection:
     async def _guarded(self, entity: str, work: Work) -> None:
         """Do an entity's work; what a source could not give is noted and stops no other entity."""
         progress, github = self.progress[entity], self.collector.github.accounted()
+        if self.collector.recollect:
+            github.known = lambda url: None
         try:
             await work(progress, github)
         except Empty:
@@ -405,7 +415,9 @@ class RepositoryCollection:
             live = await asyncio.to_thread(book.live, entity, target.repository_id, created, started)
             if outside is None:
                 outside = max(progress.total - live, 0) if started else 0
-            if live > progress.total - outside and self._may_sweep(entity, swept_at, state):
+            if live <= progress.total - outside:
+                swept_at = began  # nothing is gone
+            elif self._may_sweep(entity, swept_at, state):
                 try:
                     swept = await self._sweep(progress, created, started, live - (progress.total - outside))
                 except SourceError as error:
@@ -421,7 +433,7 @@ class RepositoryCollection:
                 book.finish,
                 target.repository_id,
                 entity,
-                mark=target.marks.get(entity),
+                mark=self._mark(entity),
                 covers_from=self._covers_from(progress),
                 collected_at=began,
                 outside=outside,
@@ -433,6 +445,13 @@ class RepositoryCollection:
             "the repository is empty" if target.state == "empty" and entity in ("commits", "tags") else progress.remark
         )
         self._log(progress, "complete", reason, None, in_warehouse)
+
+    def _mark(self, entity: str) -> str | None:
+        """The probe's mark; none of commits whose tags or deployments could not be read, so that they stay due."""
+        others = (self.progress.get(name) for name in ("tags", "deployments"))
+        if entity == "commits" and any(other and (other.error or other.holes) for other in others):
+            return None
+        return self.target.marks.get(entity)
 
     def _covers_from(self, progress: _Progress) -> datetime:
         """Since when everything is held; a walk that went on where an earlier run left off may reach further back."""

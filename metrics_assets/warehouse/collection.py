@@ -380,11 +380,11 @@ class Book:
 
 
 def used_within_the_hour(engine: sa.Engine, source: str) -> float:
-    """Requests and points that this and other runs have used in the last hour."""
+    """Requests and points that this and other runs have used in the last hour; a request is in its points."""
     with engine.connect() as connection:
         found = connection.execute(
             sa.text(
-                "select coalesce(sum(requests + points), 0) from ops.api_usage "
+                "select coalesce(sum(greatest(requests, points)), 0) from ops.api_usage "
                 "where source = :source and updated_at > now() - interval '1 hour'"
             ),
             {"source": source},

@@ -157,15 +157,18 @@ class GitHub:
         Raises:
             NotFound, Forbidden, Blocked, TooHeavy, BadAnswer: nothing of it came.
         """
-        answer = await self.client.request(
-            "POST",
-            _graphql_path(self.client.base_url),
-            resource="graphql",
-            spent=self.graphql,
-            body={"query": document, "variables": variables},
-            retry_answer=_worth_another_try,
-            tries_if_heavy=tries_if_heavy,
-        )
+        try:
+            answer = await self.client.request(
+                "POST",
+                _graphql_path(self.client.base_url),
+                resource="graphql",
+                spent=self.graphql,
+                body={"query": document, "variables": variables},
+                retry_answer=_worth_another_try,
+                tries_if_heavy=tries_if_heavy,
+            )
+        except SourceError as error:
+            raise type(error)(f"GraphQL, {what}: {error}") from error
         errors = _errors(answer.json)
         data = answer.json.get("data")
         if not isinstance(data, dict):

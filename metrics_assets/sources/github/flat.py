@@ -187,7 +187,9 @@ async def _popular(github: GitHub, repository_id: int, name: str, now: datetime)
     # Several paths may be one without their people.
     views: Counter[tuple[str, str]] = Counter()
     visitors: Counter[tuple[str, str]] = Counter()
-    for kind, label, one in found:
+    # An entry may come twice; each counts once.
+    once = {(kind, one.referrer if kind == "referrer" else one.path): (kind, label, one) for kind, label, one in found}
+    for kind, label, one in once.values():
         views[kind, label] += one.count
         visitors[kind, label] += one.uniques
     return [
