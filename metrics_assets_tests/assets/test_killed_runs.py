@@ -35,7 +35,7 @@ channels:
 """
 
 
-@pytest.mark.xdist_group("processes")
+@pytest.mark.xdist_group("killed processes")
 def test_runs_killed_at_ten_random_moments_leave_what_an_undisturbed_run_leaves(
     new_database: Callable[[str], URL], tmp_path: Path
 ) -> None:
