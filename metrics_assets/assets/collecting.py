@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -26,7 +25,7 @@ from metrics_assets.sources.github.together import Questions
 from metrics_assets.sources.http import Validator
 from metrics_assets.sources.records import Record
 from metrics_assets.warehouse.collection import Book, Entry, State, Target, Usage
-from metrics_assets.warehouse.write import PersonKeys, upsert
+from metrics_assets.warehouse.write import PersonKeys, upsert_all
 
 logger = logging.getLogger(__name__)
 
@@ -178,10 +177,8 @@ class Collector:
         Returns:
             How many rows of each table changed.
         """
-        changed: Counter[str] = Counter()
         with self.engine.begin() as connection:
-            for table, group in groupby(sorted(rows, key=_table), key=_table):
-                changed[table] = upsert(connection, list(group), self.people)
+            changed = upsert_all(connection, rows, self.people)
             also(connection)
             for (repository_id, entity), position in (positions or {}).items():
                 self.book.keep_position(connection, repository_id, entity, position)
@@ -230,7 +227,3 @@ class Collector:
             # Rows that are gone were counted, and it was too early to look which.
             return mark is None or mark != state.mark or now - state.swept_at >= refresh
         return mark is None or mark != state.mark or (entity in _NOW_AND_THEN and is_old)
-
-
-def _table(record: Record) -> str:
-    return record.TABLE

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from itertools import groupby
 from typing import Any, TypeAlias
 
 import dagster as dg
@@ -30,7 +29,7 @@ from metrics_assets.sources.registries import crates, docker, golang, homebrew, 
 from metrics_assets.sources.registries.clients import Clock, Sleep, connect
 from metrics_assets.sources.registries.subject import Askers, Outcome, Subject
 from metrics_assets.warehouse.collection import Book, Entry, Usage
-from metrics_assets.warehouse.write import PersonKeys, upsert
+from metrics_assets.warehouse.write import PersonKeys, upsert_all
 
 logger = logging.getLogger(__name__)
 
@@ -239,10 +238,8 @@ class PackageCollector:
 
     def _write(self, subject: Subject, batch: Batch, listed: Mapping[str, set[str]]) -> Counter[str]:
         """Write a batch in one transaction with the validators of its answers; what is gone is marked."""
-        changed: Counter[str] = Counter()
         with self.engine.begin() as connection:
-            for table, rows in groupby(sorted(batch.records, key=_table_of), key=_table_of):
-                changed[table] = upsert(connection, list(rows), self.people)
+            changed = upsert_all(connection, batch.records, self.people)
             for table in batch.complete_lists:
                 changed[table] += self._mark_gone(connection, subject, table, listed[table])
             Book.keep_validators(
@@ -301,10 +298,6 @@ def canonical(registry: str, package: str) -> str:
     if registry == "docker":
         return package.lower() if "/" in package else f"library/{package.lower()}"
     return package
-
-
-def _table_of(record: Record) -> str:
-    return record.TABLE
 
 
 def _select(record_type: type[Record]) -> sa.TextClause:

@@ -1,13 +1,13 @@
 """The platforms where people talk about the project: what was said (without the words) and how many are there."""
 
 import asyncio
+import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
-from itertools import groupby
 from typing import Any
 
 import dagster as dg
@@ -22,7 +22,8 @@ from metrics_assets.sources.asking import Asker, Batch
 from metrics_assets.sources.errors import SourceError, Unauthorized
 from metrics_assets.sources.http import ApiClient, Spent, Validator
 from metrics_assets.sources.platforms import PLATFORMS, Off, Platform, ScoreText, Timing
-from metrics_assets.warehouse.write import PersonKeys, upsert
+from metrics_assets.warehouse.collection import Book, Entry, Usage
+from metrics_assets.warehouse.write import PersonKeys, upsert_all
 
 logger = logging.getLogger(__name__)
 
@@ -160,20 +161,11 @@ class PlatformCollector:
 
         Apart, a crash between them could leave validators of rows that were never written: they would not come again.
         """
-        changed: Counter[str] = Counter()
         with self.engine.begin() as connection:
-            by_table = sorted(batch.records, key=lambda record: record.TABLE)
-            for table, group in groupby(by_table, key=lambda record: record.TABLE):
-                changed[table] = upsert(connection, list(group), self.people)
-            for url, validator in batch.validators.items():
-                connection.execute(
-                    sa.text(
-                        "insert into ops.http_validators (url, etag, last_modified) values (:url, :etag, :modified) "
-                        "on conflict (url) do update set etag = excluded.etag, "
-                        "last_modified = excluded.last_modified, stored_at = now()"
-                    ),
-                    {"url": url, "etag": validator.etag, "modified": validator.last_modified},
-                )
+            changed = upsert_all(connection, batch.records, self.people)
+            Book.keep_validators(
+                connection, {url: (one.etag, one.last_modified) for url, one in batch.validators.items()}
+            )
         return changed
 
     def _known_validator(self, url: str) -> Validator | None:
@@ -203,62 +195,30 @@ class PlatformCollector:
         error_class: str | None = None,
     ) -> None:
         """Note what a collection of one community gave, what it cost and what is missing."""
-        with self.engine.begin() as connection:
-            connection.execute(
-                sa.text(
-                    "insert into ops.collection_log (source, repository, entity, run_id, range_start, range_end, "
-                    "outcome, rows_read, rows_in_warehouse, requests, points, reason, error_class) "
-                    "values (:source, :name, :entity, :run_id, :start, :end, :outcome, :rows, "
-                    "(select count(*) from raw.mentions where platform = :platform and community = :community), "
-                    ":requests, :points, :reason, :error_class) "
-                    "on conflict (repository, entity, run_id) do update set outcome = excluded.outcome, "
-                    "rows_read = excluded.rows_read, rows_in_warehouse = excluded.rows_in_warehouse, "
-                    "requests = excluded.requests, points = excluded.points, reason = excluded.reason, "
-                    "error_class = excluded.error_class, finished_at = now()"
-                ),
-                {
-                    "source": SOURCE,
-                    "name": community.name,
-                    "entity": ENTITY,
-                    "run_id": self.run_id,
-                    "start": self.days.start,
-                    "end": self.days.end,
-                    "outcome": outcome,
-                    "rows": rows,
-                    "platform": community.platform,
-                    "community": community.community,
-                    "requests": spent.requests,
-                    "points": spent.points,
-                    "reason": reason,
-                    "error_class": error_class,
-                },
-            )
-            if spent.requests:
-                connection.execute(
-                    sa.text(
-                        "insert into ops.api_usage (day, run_id, source, entity, subject, resource, requests, points, "
-                        "not_modified, retries, waited_seconds) values ((now() at time zone 'UTC')::date, :run_id, "
-                        ":source, :entity, :subject, :resource, :requests, :points, :not_modified, :retries, :waited) "
-                        "on conflict (day, run_id, source, entity, subject, resource) do update set "
-                        "requests = ops.api_usage.requests + excluded.requests, "
-                        "points = ops.api_usage.points + excluded.points, "
-                        "not_modified = ops.api_usage.not_modified + excluded.not_modified, "
-                        "retries = ops.api_usage.retries + excluded.retries, "
-                        "waited_seconds = ops.api_usage.waited_seconds + excluded.waited_seconds, updated_at = now()"
-                    ),
-                    {
-                        "run_id": self.run_id,
-                        "source": SOURCE,
-                        "entity": ENTITY,
-                        "subject": community.name,
-                        "resource": community.platform,
-                        "requests": spent.requests,
-                        "points": spent.points,
-                        "not_modified": spent.not_modified,
-                        "retries": spent.retries,
-                        "waited": spent.waited_seconds,
-                    },
+        with self.engine.connect() as connection:
+            held = connection.execute(
+                sa.text("select count(*) from raw.mentions where platform = :platform and community = :community"),
+                {"platform": community.platform, "community": community.community},
+            ).scalar_one()
+        book = Book(self.engine, self.run_id, self.days.start, self.days.end)
+        book.log(
+            [
+                Entry(
+                    entity=ENTITY,
+                    subject=community.name,
+                    outcome=outcome,
+                    rows_read=rows,
+                    rows_in_warehouse=held,
+                    requests=spent.requests,
+                    points=spent.points,
+                    reason=reason,
+                    error_class=error_class,
+                    source=SOURCE,
                 )
+            ]
+        )
+        if spent.requests:
+            book.use([Usage(SOURCE, ENTITY, community.name, community.platform, **dataclasses.asdict(spent))])
 
 
 def platform_assets(shared: Shared) -> list[dg.AssetsDefinition]:

@@ -12,8 +12,10 @@ import hmac
 import io
 import json
 import typing
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -78,6 +80,18 @@ def upsert(connection: sa.Connection, records: Sequence[Record], people: PersonK
         return int(cursor.rowcount)
     finally:
         cursor.close()
+
+
+def upsert_all(connection: sa.Connection, records: Iterable[Record], people: PersonKeys) -> Counter[str]:
+    """Insert or update records of any classes; how many rows of each table changed."""
+    changed: Counter[str] = Counter()
+    for table, group in groupby(sorted(records, key=_table), key=_table):
+        changed[table] = upsert(connection, list(group), people)
+    return changed
+
+
+def _table(record: Record) -> str:
+    return record.TABLE
 
 
 # Columns that a newer row does not simply replace. {0} is the column.
