@@ -35,6 +35,8 @@ benchmark: .venv/installed-for-tests ## print the figures of benchmarks/
 	$(BIN)/python benchmarks/demo.py
 	$(BIN)/python benchmarks/collect.py
 	$(BIN)/python benchmarks/derive.py
+	$(BIN)/python benchmarks/query.py
+	$(BIN)/python benchmarks/predict.py
 
 # Locks hold versions and hashes for every platform, and no addresses.
 lock:            ## resolve pyproject.toml again into both lock files (needs uv)

@@ -15,15 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
-from metrics_assets.assets.shipping import ship_commits
+from metrics_assets.assets.derivations import derivations
 from metrics_assets.warehouse import embedded
-from metrics_assets.warehouse.derived import derived_tables, replace_range
 from metrics_assets.warehouse.engine import create_engine, ensure_database
 from metrics_assets.warehouse.migrate import migrate
 
@@ -166,18 +164,9 @@ def _fill(engine: sa.Engine, repositories: int) -> None:
 
 def _derive(engine: sa.Engine, first: date) -> tuple[dict[str, float], dict[str, int]]:
     """Seconds and rows by table, in the order in which the tables are made."""
-    tables = derived_tables()
-    graph = {name: {read for schema, read in table.reads if schema == "metrics"} for name, table in tables.items()}
-    graph["deployment_commits"] = {"deployments"}
-    steps: dict[str, Callable[[], object]] = {
-        name: lambda table=table: replace_range(engine, table, first, END)  # type: ignore[misc]
-        for name, table in tables.items()
-    }
-    steps["deployment_commits"] = lambda: ship_commits(engine, first)
-    order = list(TopologicalSorter(graph).static_order())
-    seconds = {name: _seconds(steps[name]) for name in order}
+    seconds = {name: _seconds(lambda step=step: step.run(engine, first, END)) for name, step in derivations().items()}  # type: ignore[misc]
     with engine.connect() as connection:
-        counts = {name: sa.text(f"select count(*) from metrics.{name}") for name in order}
+        counts = {name: sa.text(f"select count(*) from metrics.{name}") for name in seconds}
         rows = {name: connection.execute(count).scalar_one() for name, count in counts.items()}
     return seconds, rows
 

@@ -6,6 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from metrics_assets import settings as configuration
+from metrics_assets.catalogue.gates import load_gates
+from metrics_assets.catalogue.goals import load_goals
+from metrics_assets.catalogue.packs import load_packs
 from metrics_assets.errors import MetricsError
 from metrics_assets.settings import Settings
 from metrics_assets.sources.http import ApiClient, Credential, Spent
@@ -41,6 +44,8 @@ def check_everything() -> list[Finding]:
     ]
     return [
         *findings,
+        *_packs(settings),
+        *_calculated(),
         *_not_yet(settings),
         *_registries(settings),
         *asyncio.run(_platforms(settings)),
@@ -50,19 +55,48 @@ def check_everything() -> list[Finding]:
     ]
 
 
+def _calculated() -> list[Finding]:
+    """The metrics of the catalogue that cannot be calculated."""
+    from metrics_assets.assets.calculated import plan
+    from metrics_assets.catalogue.metrics import load_catalogue
+
+    try:
+        problems = plan(load_catalogue()).problems
+    except MetricsError as error:
+        return [Finding(False, str(error))]
+    return [Finding(False, problem) for problem in problems.values()]
+
+
 def _not_yet(settings: Settings) -> list[Finding]:
     """What metrics.yaml may ask for that this version reads and does not do."""
     said = [
-        (
-            "packs" in settings.model_fields_set,
-            "packs: this version has every metric, score and rule switched on, whatever the packs",
-        ),
         (
             settings.privacy.raw_retention_days is not None,
             "privacy.raw_retention_days: this version does not delete raw rows yet",
         ),
     ]
     return [Finding(True, text) for holds, text in said if holds]
+
+
+def _packs(settings: Settings) -> list[Finding]:
+    """What each pack that is switched on brings, and the user's own goals and gates."""
+    try:
+        packs, goals, gates = load_packs(), load_goals(), load_gates()
+    except MetricsError as error:
+        return [Finding(False, str(error))]
+    findings = []
+    for name in settings.packs:
+        pack = packs.get(name)
+        brought = (
+            (sum(goal.pack == name for goal in goals.values()), "goals"),
+            (sum(gate.pack == name for gate in gates.values()), "gates"),
+            (len(pack.metrics) if pack else 0, "metrics"),
+        )
+        findings.append(Finding(True, f"pack {name}: {', '.join(f'{count} {what}' for count, what in brought)}"))
+    others = sum(goal.pack is None for goal in goals.values()), sum(gate.pack is None for gate in gates.values())
+    if any(others):
+        findings.append(Finding(True, f"of no pack: {others[0]} goals, {others[1]} gates"))
+    return findings
 
 
 def _registries(settings: Settings) -> list[Finding]:

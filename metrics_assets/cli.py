@@ -88,6 +88,34 @@ def check() -> None:
         sys.exit(2)
 
 
+@commands.command()
+def feed() -> None:
+    """Read the fed files (the folder `feeds` beside metrics.yaml) now, and say what could not be taken."""
+    from metrics_assets.assets.feeds import feeder, sentences
+    from metrics_assets.warehouse.engine import engine
+    from metrics_assets.warehouse.people import person_keys
+
+    settings = configuration.load()
+    people = person_keys(engine(), configuration.metrics_home(), settings.bots)
+    reading = feeder(settings, engine(), people)
+    files, remarks = reading.feed()
+    for file in files:
+        for line in sentences(file):
+            click.echo(line)
+        for row in file.rejected:
+            click.echo(f"  line {row.line}: {row.problem}", err=True)
+        if file.rejected_count > len(file.rejected):
+            click.echo(f"  and {file.rejected_count - len(file.rejected)} rows more", err=True)
+    for remark in remarks:
+        click.echo(remark)
+    if not files:
+        click.echo(f"Nothing is fed: {reading.folder} holds none of the files that docs/feeds.md describes.")
+    if any(file.rejected_count for file in files):
+        sys.exit(1)
+    if files:
+        click.echo("Figures follow with the next run; the sensor `feeds` asks for one, or run: metrics run")
+
+
 @commands.command("db-url")
 def db_url() -> None:
     """Print the warehouse's URL for psql and other tools; an embedded server is started and kept while in use."""
@@ -96,6 +124,14 @@ def db_url() -> None:
     _use_demo_home_without_config()
     engine()
     click.echo(_plain(database_url().render_as_string(hide_password=False)))
+
+
+@commands.command()
+def catalogue() -> None:
+    """Print the page of all metrics, goals, gates and scores (Markdown), your own among them."""
+    from metrics_assets.reporting.metrics_page import metrics_page
+
+    click.echo(metrics_page(), nl=False)
 
 
 @commands.command()

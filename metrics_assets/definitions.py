@@ -11,16 +11,16 @@ from metrics_assets import settings as configuration
 from metrics_assets.assets.alerts import alert_assets
 from metrics_assets.assets.checks import asset_checks
 from metrics_assets.assets.derived import derived_assets
+from metrics_assets.assets.feeds import feed_assets
 from metrics_assets.assets.packages import package_assets
 from metrics_assets.assets.platforms import platform_assets
 from metrics_assets.assets.predictions import prediction_assets
 from metrics_assets.assets.raw import raw_assets
 from metrics_assets.assets.reports import report_assets
-from metrics_assets.assets.scores import score_assets
 from metrics_assets.assets.shared import GitHubApi, Shared, Warehouse
-from metrics_assets.automation.jobs import alerts_job, main_job
+from metrics_assets.automation.jobs import alerts_job, feeds_job, main_job
 from metrics_assets.automation.schedules import daily_schedule
-from metrics_assets.automation.sensors import thresholds_sensor
+from metrics_assets.automation.sensors import feeds_sensor, thresholds_sensor
 from metrics_assets.partitions import daily
 from metrics_assets.progress import progress_logger
 from metrics_assets.settings import Settings
@@ -39,16 +39,16 @@ def build(settings: Settings) -> dg.Definitions:
             *raw_assets(shared),
             *package_assets(shared),
             *platform_assets(shared),
+            *feed_assets(shared),
             *derived_assets(shared),
-            *score_assets(shared),
             *prediction_assets(shared),
             *alert_assets(shared),
             *report_assets(shared),
         ],
         asset_checks=asset_checks(shared),
-        jobs=[main_job, alerts_job],
+        jobs=[main_job, alerts_job, feeds_job],
         schedules=[daily_schedule(settings)],
-        sensors=[thresholds_sensor(settings)],
+        sensors=[thresholds_sensor(settings), feeds_sensor(settings)],
         resources={"warehouse": Warehouse(), "github": GitHubApi()},
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger},

@@ -96,7 +96,10 @@ def run_main_job(
 def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str) -> list[dg.AssetKey]:
     graph = definitions.resolve_asset_graph()
     try:
-        chosen = dg.AssetSelection.from_string(select).resolve(graph) & set(job.asset_layer.executable_asset_keys)
+        selection = dg.AssetSelection.from_string(select)
+        # What comes from one step comes together.
+        selection |= selection.required_multi_asset_neighbors()
+        chosen = selection.resolve(graph) & set(job.asset_layer.executable_asset_keys)
     except Exception as error:
         raise ConfigurationError(
             f"--select '{select}' is not an asset selection ({error}); write for example group:derive or "

@@ -13,6 +13,7 @@ from collections.abc import Hashable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import (
@@ -49,13 +50,18 @@ Entity = Literal[
 Pack = Literal["engineering", "community", "product-metrics", "release-watch", "growth"]
 ENTITIES: tuple[Entity, ...] = get_args(Entity)
 _DEFAULT_PACKS: tuple[Pack, ...] = ("engineering", "community")
-DeploymentSource = Literal["auto", "deployments", "releases", "tags", "pushes", "none"]
+DeploymentSource = Literal["auto", "deployments", "workflow_runs", "releases", "tags", "pushes", "none"]
+FailureSignal = Literal["incident", "rollback", "revert", "hotfix", "yank", "failed_deployment"]
+FAILURE_SIGNALS: tuple[FailureSignal, ...] = get_args(FailureSignal)
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _PACKAGE = re.compile(r"(pypi|npm|crates|go|gems|docker|brew):\S+")
 _GIT_URL = re.compile(r"(https?|ssh|git|file)://[^\s@]*[^\s@/]+/[^\s]+|git@[^\s:]+:[^\s]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CLOCK_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d|24:00")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 # Longer than this no value is repeated in a message.
 _LONGEST_SHOWN = 60
@@ -93,12 +99,25 @@ def _shown(value: object) -> str:
     return short.repr(value)
 
 
+def _is_a_clock_time(value: Any) -> Any:
+    """YAML reads 17:30 without quotes as a number to the base of 60."""
+    if isinstance(value, int) and not isinstance(value, bool) and 60 <= value <= 24 * 60:
+        value = f"{value // 60:02}:{value % 60:02}"
+    if not isinstance(value, str) or not _CLOCK_TIME.fullmatch(value):
+        raise ValueError(f"{_shown(value)} is not understood; write a time as 09:00 or 17:30, at most 24:00")
+    return value
+
+
+ClockTime = Annotated[str, BeforeValidator(_is_a_clock_time)]
 Day = Annotated[date, BeforeValidator(_is_a_date)]
 RepositoryName = Annotated[str, _matches(_REPOSITORY, "write 'owner/name', for example acme/api")]
 PackageName = Annotated[
     str, _matches(_PACKAGE, "write 'registry:name' with pypi, npm, crates, go, gems, docker or brew")
 ]
 OwnerName = Annotated[str, _matches(_NAME, "write the organization's login, for example acme-labs")]
+ServiceName = Annotated[
+    str, _matches(_NAME, "write a service's name with letters, digits, hyphens and underscores, for example api")
+]
 GitUrl = Annotated[
     str,
     _matches(
@@ -124,28 +143,79 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-class Deployments(_Strict):
-    """How it is known when a repository ships."""
+class Chain(_Strict):
+    """What tells the deployments of one chain from others; each ships what is new in it."""
+
+    environment: str | None = Field(None, description="The environment whose deployments count.")
+    workflow: str | None = Field(
+        None, description="Regular expression of the workflows (GitHub Actions) whose successful runs deploy."
+    )
+    job: str | None = Field(
+        None, description="Regular expression of the job in it that deploys; without it, the whole run counts."
+    )
+    release_tags: str | None = Field(None, description="Regular expression of the tags that are releases.")
+
+    @field_validator("release_tags", "workflow", "job")
+    @classmethod
+    def _is_an_expression(cls, text: str | None) -> str | None:
+        try:
+            re.compile(text or "")
+        except re.error as error:
+            raise ValueError(f"{_shown(text)} is not a regular expression ({error}); correct it") from error
+        return text
+
+
+class Deployments(Chain):
+    """How it is known when a repository ships, and when what it shipped was bad."""
 
     source: DeploymentSource = Field(
         "auto",
-        description="What counts as a deployment. auto: GitHub deployments where there are any, else releases, "
-        "else release tags. pushes: every commit on the first-parent line of the default branch.",
+        description="What counts as a deployment. auto: GitHub deployments where there are any, else runs of "
+        "`workflow`, else releases, else release tags. pushes: every commit on the first-parent line of the default "
+        "branch.",
     )
     environment: str = Field("production", description="The environment whose deployments count.")
+    environments: list[str] = Field(
+        default_factory=list, description="Further environments with figures of their own, for example staging."
+    )
     release_tags: str = Field(
         r"^v?\d+\.\d+(\.\d+){0,2}$",
         description="Regular expression of the tags that are releases; the default leaves pre-releases out.",
     )
+    failure_signals: list[FailureSignal] = Field(
+        default_factory=lambda: list(FAILURE_SIGNALS),
+        description="What makes a deployment a failed one. incident: one was tied to it. rollback: the next one "
+        "went back to an older commit. revert: what it shipped was reverted. hotfix: what followed was labelled a "
+        "hotfix, or was a patch release of the same line within hotfix_days. yank: the release was withdrawn. "
+        "failed_deployment: it never succeeded.",
+    )
+    hotfix_labels: list[str] = Field(
+        default_factory=lambda: ["hotfix"], description="Labels of pull requests that repair what was just deployed."
+    )
+    hotfix_days: int = Field(3, ge=0, le=60, description="A patch release so soon after another is a hotfix of it.")
 
-    @field_validator("release_tags")
+
+class Service(Chain):
+    """An application or service of a monorepo, with deployments of its own."""
+
+    source: DeploymentSource | None = Field(None, description="What counts as a deployment; else the repository's.")
+    paths: list[str] = Field(
+        default_factory=list,
+        description="Directories whose changes are the service's, as apps/web or apps/web/**, to a depth of three. "
+        "Read from git: the repository needs `git`. Without paths every change that a deployment contains counts.",
+    )
+    team: str | None = Field(None, description="The team that owns it, if not the repository's.")
+
+    @field_validator("paths")
     @classmethod
-    def _is_an_expression(cls, text: str) -> str:
-        try:
-            re.compile(text)
-        except re.error as error:
-            raise ValueError(f"{_shown(text)} is not a regular expression ({error}); correct it") from error
-        return text
+    def _are_directories(cls, paths: list[str]) -> list[str]:
+        cleaned = [path.strip("/").removesuffix("**").removesuffix("*").strip("/") for path in paths]
+        for path, given in zip(cleaned, paths, strict=True):
+            if not path or "*" in path or path.count("/") > 2:
+                raise ValueError(
+                    f"{_shown(given)} is not understood; write a directory as apps/web, at most three deep"
+                )
+        return cleaned
 
 
 class Incidents(_Strict):
@@ -165,6 +235,9 @@ class RepositorySettings(_Strict):
     team: str | None = Field(None, description="The team that owns the repository.")
     deployments: Deployments = Deployments()
     incidents: Incidents = Incidents()
+    services: dict[ServiceName, Service] = Field(
+        default_factory=dict, description="The services of a monorepo by name; each has figures of its own."
+    )
     packages: list[PackageName] = Field(
         default_factory=list, description="Packages published from here, as registry:name."
     )
@@ -357,6 +430,58 @@ class Channel(_Strict):
     url_env: VariableName = Field(description="Environment variable that holds the webhook's URL.")
 
 
+class BusinessHours(_Strict):
+    """When somebody can be expected to answer; durations in business hours count these alone."""
+
+    timezone: str = Field("UTC", description="As in the IANA database, for example Europe/Berlin.")
+    days: list[Weekday] = Field(default_factory=lambda: list(WEEKDAYS[:5]), min_length=1)
+    opens: ClockTime = "09:00"
+    closes: ClockTime = "17:00"
+    country: str | None = Field(
+        None, description="Country whose public holidays are free, as in ISO 3166, with a subdivision: DE or DE-BY."
+    )
+    holidays: list[Day] = Field(default_factory=list, description="Further free days.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{_shown(name)} is no time zone; write one as Europe/Berlin or UTC") from None
+        return name
+
+    @field_validator("country")
+    @classmethod
+    def _is_a_country(cls, code: str | None) -> str | None:
+        from holidays import list_supported_countries
+
+        country, _, part = (code or "").partition("-")
+        known = list_supported_countries()
+        if code is not None and (country not in known or (part and part not in known[country])):
+            raise ValueError(f"{_shown(code)} is no country whose holidays are known; write it as DE, DE-BY or US")
+        return code
+
+    @model_validator(mode="after")
+    def _has_hours(self) -> BusinessHours:
+        if self.opens >= self.closes:
+            raise ValueError(f"opens {self.opens} is not before closes {self.closes}; swap them")
+        return self
+
+
+class ServiceLevels(_Strict):
+    """What was promised; shares of what kept it are figures."""
+
+    issue_resolution_days: float = Field(14, gt=0)
+    first_response_hours: float = Field(24, gt=0)
+
+
+class Space(_Strict):
+    """SPACE is for teams that agreed to it."""
+
+    teams: list[str] = Field(default_factory=list, description="The teams that opted in; each must be in teams.")
+
+
 class Privacy(_Strict):
     minimum_group: int = Field(3, ge=3, description="Fewest people behind a figure about people.")
     raw_retention_days: int | None = Field(None, ge=30)
@@ -378,6 +503,18 @@ class Settings(_Strict):
         default_factory=list, description="Organizations of which every repository is wanted."
     )
     teams: dict[str, list[str]] = Field(default_factory=dict, description="Team: logins of its members.")
+    affiliations: dict[str, list[str]] = Field(
+        default_factory=dict,
+        description="Organisation: logins of people who work for it; how many organisations carry a project needs it.",
+    )
+    space: Space = Space()
+    business_hours: BusinessHours = BusinessHours()
+    service_levels: ServiceLevels = ServiceLevels()
+    feeds: Path = Field(
+        Path("feeds"),
+        description="Folder, beside metrics.yaml, for kpi_values.csv, events.csv, gate_evidence.csv and "
+        "incident_links.csv; a sensor watches it.",
+    )
     bots: list[str] = Field(
         default_factory=list, description="Logins of accounts that are programs though GitHub calls them users."
     )
@@ -405,6 +542,15 @@ class Settings(_Strict):
                     f"repository {repository.name} belongs to team '{repository.team}', which teams does not "
                     f"define; add it there or use one of: {', '.join(sorted(self.teams))}"
                 )
+            for name, service in repository.services.items():
+                if service.team is not None and self.teams and service.team not in self.teams:
+                    raise ValueError(
+                        f"service {name} of {repository.name} belongs to team '{service.team}', which teams does not "
+                        f"define; add it there or use one of: {', '.join(sorted(self.teams))}"
+                    )
+        for team in self.space.teams:
+            if team not in self.teams:
+                raise ValueError(f"space.teams names '{team}', which teams does not define; add its members there")
         return self
 
 

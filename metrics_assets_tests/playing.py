@@ -51,7 +51,9 @@ def materialize(settings: Settings, first: date, last: date, select: str | None 
     definitions = build(settings)
     keys = None
     if select is not None:
-        keys = sorted(dg.AssetSelection.from_string(select).resolve(definitions.resolve_asset_graph()))
+        selection = dg.AssetSelection.from_string(select)
+        selection |= selection.required_multi_asset_neighbors()
+        keys = sorted(selection.resolve(definitions.resolve_asset_graph()))
     with dg.DagsterInstance.get() as instance:
         return definitions.resolve_job_def(MAIN_JOB).execute_in_process(
             instance=instance,

@@ -65,6 +65,7 @@ def test_what_talks_to_a_source_is_in_its_pool() -> None:
             pools[definition.op.name] = definition.op.pool
     assert pools == {
         "repositories": "github", "collect": "github", "packages": "registries", "platforms": "platforms",
+        "read_feeds": "feeds",
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ _MAY_IMPORT = {
     "sources": set(),
     "catalogue": set(),
     "analysis": set(),
-    "reporting": set(),
+    "reporting": {"catalogue"},
     "alerting": {"catalogue"},
     "warehouse": {"catalogue", "sources"},  # the records, which are its input
     "demo": {"sources"},

@@ -70,6 +70,18 @@ privacy: {minimum_group: 3, raw_retention_days: 90}
     assert found.privacy.raw_retention_days == 90
 
 
+def test_times_without_quotes_are_times(tmp_path: Path) -> None:
+    hours = loaded(
+        tmp_path, REPOSITORY + "business_hours: {opens: 09:00, closes: 17:30, country: DE-BY}"
+    ).business_hours
+    assert (hours.opens, hours.closes) == ("09:00", "17:30")
+
+
+def test_paths_of_a_service_are_directories(tmp_path: Path) -> None:
+    text = "repositories: [{github: acme/api, services: {web: {paths: [/apps/web/**, libs/ui/, tools/*]}}}]"
+    assert loaded(tmp_path, text).repositories[0].services["web"].paths == ["apps/web", "libs/ui", "tools"]
+
+
 def test_the_files_of_this_project_are_right() -> None:
     load(DEMO_CONFIG)
     example = Path(configuration.__file__).parents[1] / "metrics.example.yaml"
@@ -89,11 +101,11 @@ def test_a_byte_order_mark_and_merge_keys_do_no_harm(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (REPOSITORY + "repositores: []", ": repositores is not a known key; remove it or use one of: bots, channels,"),
+        (REPOSITORY + "repositores: []", ": repositores is not a known key; remove it or use one of: affiliations,"),
         ("repositories: [{github: acme/api, enviroment: x}]",
          ": repositories[0].enviroment is not a known key; remove it or use one of: collect, deployments, git,"),
         ("repositories: [{github: acme/api, deployments: {env: x}}]",
-         ": repositories[0].deployments.env is not a known key; remove it or use one of: environment, release_tags,"),
+         ": repositories[0].deployments.env is not a known key; remove it or use one of: environment, environments,"),
         (REPOSITORY + "channels: {oncall: {url: x}}\n", None),
         ("repositories: [{team: x}]", ": repositories[0]: names neither github nor git; write github"),
         ("repositories: acme/api", ": repositories is 'acme/api', but input should be a valid list; correct it."),
@@ -134,6 +146,22 @@ def test_a_byte_order_mark_and_merge_keys_do_no_harm(tmp_path: Path) -> None:
         ("repositories: [{github: acme/api, incidents: {labels: []}}]", ": repositories[0].incidents.labels is []"),
         ("repositories: [{github: acme/api, collect: [stars]}]", "collect[0] is 'stars'; use one of"),
         ("repositories: [{github: acme/api, deployments: {release_tags: '('}}]", "'(' is not a regular expression"),
+        ("repositories: [{github: acme/api, deployments: {workflow: '['}}]", "'[' is not a regular expression"),
+        ("repositories: [{github: acme/api, deployments: {failure_signals: [bugs]}}]", "[0] is 'bugs'; use"),
+        ("repositories: [{github: acme/api, services: {'web app': {}}}]", ": repositories[0].services.'web app'"),
+        ("repositories: [{github: acme/api, services: {web: {paths: ['*.py']}}}]", "write a directory as apps/web"),
+        ("repositories: [{github: acme/api, services: {web: {paths: [a/b/c/d]}}}]", "write a directory as apps/web"),
+        ("repositories: [{github: acme/api, services: {web: {team: x}}}]\nteams: {core: [a]}",
+         ": service web of acme/api belongs to team 'x', which teams does not define; add it there or"),
+        (REPOSITORY + "space: {teams: [core]}", ": space.teams names 'core', which teams does not define; add its"),
+        (REPOSITORY + "business_hours: {timezone: Mars/Base}", ".timezone: 'Mars/Base' is no time zone; write one as"),
+        (REPOSITORY + "business_hours: {timezone: ../../etc/passwd}", "is no time zone; write one as Europe/Berlin"),
+        (REPOSITORY + "business_hours: {opens: 18:00}", ": business_hours: opens 18:00 is not before closes 17:00;"),
+        (REPOSITORY + "business_hours: {opens: 9}", None),
+        (REPOSITORY + "business_hours: {closes: '25:00'}", ".closes: '25:00' is not understood; write a time as 09:00"),
+        (REPOSITORY + "business_hours: {days: []}", ": business_hours.days is [], but list should have at least 1"),
+        (REPOSITORY + "business_hours: {country: DE-XX}", ".country: 'DE-XX' is no country whose holidays are known"),
+        (REPOSITORY + "service_levels: {issue_resolution_days: 0}", ".issue_resolution_days is 0, but input should be"),
         ("repositories: [{github: acme/api, packages: [acme]}]", ".packages[0]: 'acme' is not understood; write"),
         ("organizations: [acme/api]", ": organizations[0]: 'acme/api' is not understood; write the organization's"),
         ("a: [", " is not YAML: "),
@@ -263,7 +291,12 @@ def test_the_json_schema_covers_every_key() -> None:
         described = definitions[model.__name__]
         assert set(described["properties"]) == set(model.model_fields)
         assert described["additionalProperties"] is False
-    assert {model.__name__ for model in models(Settings)} >= {"RepositorySettings", "Deployments", "Channel"}
+    assert {model.__name__ for model in models(Settings)} >= {
+        "RepositorySettings",
+        "Deployments",
+        "Channel",
+        "BusinessHours",
+    }
     assert schema["properties"]["start"]["format"] == "date"
 
 

@@ -56,7 +56,9 @@ def test_the_dagster_ui_comes_up_backfills_in_one_run_and_ends(embedded_home: Pa
         _until(lambda: _answers(f"{url}/server_info"), seconds=120)
         tables = ["repositories", "repository_counters", "tags"]
         keys = [{"path": ["raw", table]} for table in tables]
-        keys += [{"path": ["ops", table]} for table in ("repository_settings", "portfolio")]
+        keys += [
+            {"path": ["ops", table]} for table in ("repository_settings", "portfolio", "team_members", "affiliations")
+        ]
         days = ["2025-12-29", "2025-12-30", "2025-12-31"]
         launched = ask(_BACKFILL, keys=keys, partitions=days)["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched

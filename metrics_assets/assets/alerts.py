@@ -9,7 +9,16 @@ import sqlalchemy as sa
 from metrics_assets.alerting.delivery import deliver
 from metrics_assets.alerting.rules import Condition, days_needed, evaluate
 from metrics_assets.alerting.states import record_conditions
-from metrics_assets.assets.shared import NOTIFY, OWNERS, Shared, Warehouse, key_of, preview, table_metadata
+from metrics_assets.assets.shared import (
+    NOTIFY,
+    OWNERS,
+    WATCHED,
+    Shared,
+    Warehouse,
+    key_of,
+    preview,
+    table_metadata,
+)
 from metrics_assets.catalogue.alerts import load_rules
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.settings import Settings
@@ -24,7 +33,7 @@ def conditions_on(engine: sa.Engine, on: date) -> list[Condition]:
     """How every rule of the catalogue stands for every subject on a day."""
     rules = load_rules()
     first = on - timedelta(days=days_needed(rules) - 1)
-    values = read_metric_values(engine, _metrics_read(), first, on + timedelta(days=1))
+    values = read_metric_values(engine, _metrics_read(), first, on + timedelta(days=1), WATCHED)
     return evaluate(rules, values, on)
 
 

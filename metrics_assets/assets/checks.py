@@ -7,8 +7,28 @@ from metrics_assets.assets.shared import Shared, Warehouse, key_of
 
 
 def asset_checks(shared: Shared) -> list[dg.AssetChecksDefinition]:
-    """Checks of the derived tables. They block: a wrong daily table would spread into scores, alerts and pages."""
-    return [_rates_are_shares(shared), _shipped_once(shared)]
+    """Checks of the derived tables. Two block: a wrong daily table would spread into scores, alerts and pages."""
+    return [_rates_are_shares(shared), _shipped_once(shared), _calculated()]
+
+
+def _calculated() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=key_of("metrics.calculated_daily"),
+        name="calculated",
+        description="Every metric that is calculated from others, or by a SELECT of the user's own, could be.",
+    )
+    def calculated(warehouse: Warehouse) -> dg.AssetCheckResult:
+        with warehouse.engine.connect() as connection:
+            problems = list(
+                connection.execute(sa.text("select problem from ops.metric_problems order by metric")).scalars()
+            )
+        return dg.AssetCheckResult(
+            passed=not problems,
+            description=" ".join(problems) if problems else "All metrics could be calculated.",
+            metadata={"problems": len(problems)},
+        )
+
+    return calculated
 
 
 def _rates_are_shares(shared: Shared) -> dg.AssetChecksDefinition:
@@ -23,9 +43,11 @@ def _rates_are_shares(shared: Shared) -> dg.AssetChecksDefinition:
         with warehouse.engine.connect() as connection:
             wrong = connection.execute(
                 sa.text(
-                    "select repository || ' on ' || date from metrics.dora_daily where change_failure_rate "
+                    # Several chains may ship by several sources, and then the subject has none.
+                    "select subject || ' on ' || date from metrics.dora_daily where change_failure_rate "
                     "not between 0 and 1 or rework_rate not between 0 and 1 or lead_time_hours < 0 "
-                    "or deployment_frequency < 0 or (deployment_source is null and deployment_frequency is not null) "
+                    "or deployment_frequency < 0 or (deployment_source is null and deployment_frequency is not null "
+                    "and subject_kind in ('service', 'environment')) "
                     "order by date limit 5"
                 )
             ).scalars()

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
+from metrics_assets.settings import Settings
 from metrics_assets.sources.errors import SourceError
 from metrics_assets.sources.git import pull_requests, reading
 from metrics_assets.sources.git.batch import GitBatch, Position
@@ -37,7 +38,14 @@ async def fetch(mirror: Mirror, *, fresh_since: datetime | None = None) -> Snaps
 
 
 async def collect_git(
-    mirror: Mirror, entity: str, repository_id: int, name: str, start: datetime, known: Position | None = None
+    mirror: Mirror,
+    entity: str,
+    repository_id: int,
+    name: str,
+    start: datetime,
+    known: Position | None = None,
+    *,
+    with_directories: bool = False,
 ) -> AsyncIterator[GitBatch]:
     """One entity of a fetched clone, committed (or merged) since `start`.
 
@@ -46,6 +54,7 @@ async def collect_git(
         repository_id: GitHub's where the repository is there, too; else `mirror.repository_id`.
         name: 'owner/name'.
         known: the position that the last complete reading gave with this entity.
+        with_directories: commits are read with the directories that they changed (see `wants_directories`).
 
     Yields:
         Batches to be written as they come. The last one's `position` is stored with it; `remarks` are for people.
@@ -53,13 +62,22 @@ async def collect_git(
     Raises:
         SourceError: the clone could not be read.
     """
-    batches = await asyncio.to_thread(lambda: _read(mirror, entity, repository_id, name, start, known))
+    batches = await asyncio.to_thread(
+        lambda: _read(mirror, entity, repository_id, name, start, known, with_directories)
+    )
     try:
         while (batch := await _in_thread(lambda: next(batches, None))) is not None:
             yield batch
     finally:
         # Closing ends the git that is being read.
         await asyncio.to_thread(_close, batches)
+
+
+def wants_directories(settings: Settings, git: str | None) -> bool:
+    """Whether the directories of a repository's commits are needed: one of its services has paths."""
+    return git is not None and any(
+        service.paths for entry in settings.repositories if entry.git == git for service in entry.services.values()
+    )
 
 
 def mark_departed(connection: sa.Connection, repository_id: int, mirror: Mirror, batch: GitBatch) -> int:
@@ -94,7 +112,13 @@ def mark_departed(connection: sa.Connection, repository_id: int, mirror: Mirror,
 
 
 def _read(
-    mirror: Mirror, entity: str, repository_id: int, name: str, start: datetime, known: Position | None
+    mirror: Mirror,
+    entity: str,
+    repository_id: int,
+    name: str,
+    start: datetime,
+    known: Position | None,
+    with_directories: bool,
 ) -> Iterator[GitBatch]:
     match entity:
         case "repository":
@@ -102,7 +126,7 @@ def _read(
                 [GitBatch([reading.repository(mirror, name)], remarks=tuple(reading.remarks(mirror.snapshot())))]
             )
         case "commits":
-            return reading.commits(mirror, repository_id, start, known)
+            return reading.commits(mirror, repository_id, start, known, with_directories=with_directories)
         case "tags":
             return reading.tags(mirror, repository_id)
         case "contributors":

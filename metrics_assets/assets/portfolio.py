@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from metrics_assets.assets.collecting import Collected, Collector
 from metrics_assets.assets.git import collect_git, fetch
-from metrics_assets.settings import RepositorySettings, metrics_home
+from metrics_assets.settings import WEEKDAYS, RepositorySettings, Settings, metrics_home
 from metrics_assets.sources.errors import Blocked, NotFound, SourceError
 from metrics_assets.sources.git.mirror import Mirror
 from metrics_assets.sources.github.probe import Probed, organization, probe, why_not
-from metrics_assets.sources.records import Record, Repository
+from metrics_assets.sources.records import Account, Record, Repository
 from metrics_assets.warehouse.collection import Entry, Usage
 
 _ENTITY = "repositories"
@@ -249,7 +249,36 @@ def _settings_row(repository_id: int, repository: str, entry: RepositorySettings
         "incident_maximum_gap_hours": entry.incidents.maximum_gap_hours,
         "entities": list(entry.collect),
         "git": entry.git,
+        "workflow": entry.deployments.workflow,
+        "job": entry.deployments.job,
+        "failure_signals": list(entry.deployments.failure_signals),
+        "hotfix_labels": entry.deployments.hotfix_labels,
+        "hotfix_days": entry.deployments.hotfix_days,
+        "chains": json.dumps(_chains(entry)),
     }
+
+
+def _chains(entry: RepositorySettings) -> list[dict[str, Any]]:
+    """The chains besides the repository's own, as the view ops.chains reads them; null is the repository's value."""
+    services = [
+        {
+            "chain": name,
+            "kind": "service",
+            "team": service.team,
+            "deployment_source": service.source,
+            "environment": service.environment,
+            "workflow": service.workflow,
+            "job": service.job,
+            "release_tag_pattern": service.release_tags,
+            "paths": service.paths,
+        }
+        for name, service in entry.services.items()
+    ]
+    environments = [
+        {"chain": f"@{name}", "kind": "environment", "deployment_source": "deployments", "environment": name}
+        for name in entry.deployments.environments
+    ]
+    return [*services, *environments]
 
 
 def _replace_settings(collector: Collector, rows: list[dict[str, Any]]) -> None:
@@ -257,10 +286,15 @@ def _replace_settings(collector: Collector, rows: list[dict[str, Any]]) -> None:
     with collector.engine.begin() as connection:
         connection.execute(
             sa.text(
-                "insert into ops.portfolio (portfolio, start, settle_days, minimum_group, person_key_check) "
-                "values (:portfolio, :start, :settle_days, :minimum_group, :check) on conflict (only_row) do update "
+                "insert into ops.portfolio (portfolio, start, settle_days, minimum_group, person_key_check, "
+                "business_hours, issue_resolution_days, first_response_hours, space_teams, packs) "
+                "values (:portfolio, :start, :settle_days, :minimum_group, :check, cast(:business_hours as jsonb), "
+                ":issue_resolution_days, :first_response_hours, :space_teams, :packs) on conflict (only_row) do update "
                 "set portfolio = excluded.portfolio, start = excluded.start, settle_days = excluded.settle_days, "
-                "minimum_group = excluded.minimum_group"
+                "minimum_group = excluded.minimum_group, business_hours = excluded.business_hours, "
+                "issue_resolution_days = excluded.issue_resolution_days, "
+                "first_response_hours = excluded.first_response_hours, space_teams = excluded.space_teams, "
+                "packs = excluded.packs"
             ),
             {
                 "portfolio": settings.portfolio,
@@ -268,8 +302,14 @@ def _replace_settings(collector: Collector, rows: list[dict[str, Any]]) -> None:
                 "settle_days": settings.settle_days,
                 "minimum_group": settings.privacy.minimum_group,
                 "check": collector.people.check,
+                "business_hours": json.dumps(_business_hours(settings)),
+                "issue_resolution_days": settings.service_levels.issue_resolution_days,
+                "first_response_hours": settings.service_levels.first_response_hours,
+                "space_teams": settings.space.teams,
+                "packs": list(settings.packs),
             },
         )
+        _replace_people(connection, collector)
         connection.execute(sa.text("delete from ops.repository_settings"))
         if rows:
             # Two names of metrics.yaml may be one repository that was renamed; the first entry counts.
@@ -282,3 +322,47 @@ def _replace_settings(collector: Collector, rows: list[dict[str, Any]]) -> None:
                 ),
                 list(unique.values()),
             )
+
+
+def _replace_people(connection: sa.Connection, collector: Collector) -> None:
+    """Take over who is in which team and works for whom; only hashes of their logins are kept."""
+    settings, people = collector.settings, collector.people
+    members = [
+        {"team": team, "person": people.key(Account(login))}
+        for team, logins in settings.teams.items()
+        for login in logins
+    ]
+    affiliations = {
+        people.key(Account(login)): name for name, logins in settings.affiliations.items() for login in logins
+    }
+    connection.execute(sa.text("delete from ops.team_members"))
+    connection.execute(sa.text("delete from ops.affiliations"))
+    if members:
+        connection.execute(
+            sa.text("insert into ops.team_members (team, person_key) values (:team, :person) on conflict do nothing"),
+            members,
+        )
+    if affiliations:
+        connection.execute(
+            sa.text("insert into ops.affiliations (person_key, organisation) values (:person, :organisation)"),
+            [{"person": person, "organisation": name} for person, name in affiliations.items()],
+        )
+
+
+def _business_hours(settings: Settings) -> dict[str, Any]:
+    """The business hours as figures read them: weekdays as 0 (Monday) to 6, public holidays spelled out by year."""
+    hours = settings.business_hours
+    free = {day.isoformat() for day in hours.holidays}
+    if hours.country:
+        from holidays import country_holidays
+
+        country, _, part = hours.country.partition("-")
+        years = range(settings.start.year, datetime.now(UTC).year + 2)
+        free |= {day.isoformat() for day in country_holidays(country, subdiv=part or None, years=years)}
+    return {
+        "timezone": hours.timezone,
+        "days": [WEEKDAYS.index(day) for day in hours.days],
+        "from": hours.opens,
+        "to": hours.closes,
+        "holidays": sorted(free),
+    }

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from metrics_assets.assets.shared import FORECAST, Shared, Warehouse, key_of, preview, table_metadata
+from metrics_assets.assets.shared import FORECAST, WATCHED, Shared, Warehouse, key_of, preview, table_metadata
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.partitions import days_of
 from metrics_assets.warehouse.frames import read_metric_values, replace_days
@@ -31,7 +31,7 @@ def prediction_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         from metrics_assets.analysis.anomalies import AboutMetric, detect_anomalies
 
         days = days_of(context)
-        history = read_metric_values(warehouse.engine, watched, date.min, days.end)
+        history = read_metric_values(warehouse.engine, watched, date.min, days.end, WATCHED)
         about = {key: AboutMetric(catalogue.metrics[key].title, catalogue.metrics[key].unit) for key in watched}
         found = detect_anomalies(history, days.start, days.end, about=about)
         rows = replace_days(warehouse.engine, _TABLE, found, days.start, days.end, {})

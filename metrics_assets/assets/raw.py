@@ -58,6 +58,8 @@ _REPOSITORIES = {
     _SETTINGS: "What metrics.yaml says of each repository: team, what counts as a deployment or an incident, which "
     "entities are collected. The repositories of every figure.",
     "ops.portfolio": "What metrics.yaml says of the whole: its name, the first day, when days settle.",
+    "ops.team_members": "Who is in which team, as metrics.yaml says it; hashes of logins, for counting only.",
+    "ops.affiliations": "Who works for which organisation, as metrics.yaml says it; hashes of logins.",
 }
 
 ENTITIES = {

@@ -59,9 +59,9 @@ def overview_data(engine: sa.Engine, day: date) -> "OverviewData":
     """What the overview shows as of a day."""
     from metrics_assets.reporting import data as site
 
-    catalogue, bands = load_catalogue(), load_tiers()
+    catalogue, bands = load_catalogue(), load_tiers().bands
     shown = [key for key in site.OVERVIEW_METRICS if key in catalogue.metrics]
-    values = read_metric_values(engine, shown, day - timedelta(weeks=_WEEKS), day + timedelta(days=1))
+    values = read_metric_values(engine, shown, day - timedelta(weeks=_WEEKS), day + timedelta(days=1), ["repository"])
     with engine.connect() as connection:
         portfolio = connection.execute(sa.text("select portfolio, start from ops.portfolio")).one()
         repositories = connection.execute(sa.text(_REPOSITORIES), {"day": day}).all()
@@ -111,13 +111,14 @@ _REPOSITORIES = """
 select settings.repository, settings.team, repositories.state, daily.deployment_source
 from ops.repository_settings as settings
 join raw.repositories as repositories using (repository_id)
-left join metrics.dora_daily as daily on daily.repository_id = settings.repository_id and daily.date = :day
+left join metrics.dora_daily as daily
+  on daily.subject_kind = 'repository' and daily.subject = settings.repository and daily.date = :day
 order by settings.repository
 """
 _TIERS = """
 select subject as repository, metric, metrics.dora_tier(:tier_set, metric, value) as tier
 from metrics.metric_values
-where date = :day and metric = any (:metrics) and state in ('ok', 'provisional')
+where date = :day and metric = any (:metrics) and subject_kind = 'repository' and state in ('ok', 'provisional')
   and metrics.dora_tier(:tier_set, metric, value) is not null
 order by 1, 2
 """

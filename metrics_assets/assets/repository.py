@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from metrics_assets.assets.git import collect_git, fetch, mark_departed
+from metrics_assets.assets.git import collect_git, fetch, mark_departed, wants_directories
 from metrics_assets.assets.side_by_side import run_all
 from metrics_assets.settings import metrics_home
 from metrics_assets.sources import records
@@ -309,7 +309,14 @@ class RepositoryCollection:
         await fetch(mirror, fresh_since=self.collector.began)
         start = datetime.combine(self.collector.settings.start, datetime.min.time(), UTC)
         known = None if self.collector.recollect else self._state(progress.entity).position
-        batches = collect_git(mirror, progress.entity, *self._identity, start, known)
+        batches = collect_git(
+            mirror,
+            progress.entity,
+            *self._identity,
+            start,
+            known,
+            with_directories=wants_directories(self.collector.settings, self.target.git),
+        )
         key = KEYS.get(progress.entity)
         async for batch in batches:
             progress.rows += len(batch.records)

@@ -1,66 +1,77 @@
-"""The scores: every model of catalogue/scores, evaluated for every subject and day."""
+"""The scores: every model of the catalogue, evaluated for every subject and day."""
 
-from typing import TYPE_CHECKING, Any
+from __future__ import annotations
 
-import dagster as dg
-from pydantic import ValidationError
+from collections.abc import Sequence
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING
 
-from metrics_assets.assets.shared import EVALUATE, Shared, Warehouse, key_of, preview, table_metadata
+import sqlalchemy as sa
+from pydantic import TypeAdapter
+
+from metrics_assets.assets.derivations import Derivation, Metadata
 from metrics_assets.catalogue.metrics import load_catalogue
-from metrics_assets.catalogue.reading import read_yaml, wrong_entry
-from metrics_assets.partitions import days_of
-from metrics_assets.paths import CATALOGUE
-from metrics_assets.warehouse.frames import read_metric_values, replace_days
+from metrics_assets.catalogue.scores import Listed, read_scores, switched_on
 
 if TYPE_CHECKING:
-    from metrics_assets.analysis.scoring import ScoreModel
-
-_MODELS = ("repository_health",)
+    from metrics_assets.analysis.scoring import Model
 
 
-def score_assets(shared: Shared) -> list[dg.AssetsDefinition]:
-    """The asset metrics/scores; it depends on the tables of its models' metrics."""
-    from metrics_assets.analysis.scoring import score
+@cache
+def load_scores() -> dict[str, Listed[Model]]:
+    """Every model of catalogue/scores and of the user's own files, by name.
 
-    models = [_model(name) for name in _MODELS]
-    wanted = sorted({component.metric for model in models for component in model.components})
+    Raises:
+        CatalogueError: a model is wrong; the text names file, model and key.
+    """
+    from metrics_assets.analysis.scoring import Model
 
-    @dg.asset(
-        key=key_of("metrics.scores"),
-        deps=[key_of(f"metrics.{table}") for table in load_catalogue().tables(wanted)],
-        description="Scores from 0 to 100 by named, versioned models of catalogue/scores, with what each component "
-        "contributed. A component that is not known drops out and the coverage says so; under the model's minimum "
-        "coverage the score is unknown.",
-        metadata=table_metadata("metrics.scores"),
-        **shared.arguments(EVALUATE, {"postgres", "pandas"}),
-    )
-    def scores(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
-        days = days_of(context)
-        values = read_metric_values(warehouse.engine, wanted, days.start, days.end)
-        rows = 0
-        for model in models:
-            scored = score(model, values).assign(subject_kind="repository")
-            rows += replace_days(
-                warehouse.engine, "metrics.scores", scored, days.start, days.end, {"score": model.score}
-            )
-        with warehouse.engine.connect() as connection:
-            newest = preview(
-                connection,
-                "select subject, round(value::numeric, 1) as score, round(coverage::numeric, 2) as coverage "
-                "from metrics.scores where date = :day order by value desc nulls last, subject limit 10",
-                day=days.last,
-            )
-        return dg.MaterializeResult(metadata={"dagster/partition_row_count": rows, "newest_day": newest})
-
-    return [scores]
+    adapter: TypeAdapter[Model] = TypeAdapter(Model)
+    return read_scores(adapter.validate_python, load_catalogue())
 
 
-def _model(name: str) -> "ScoreModel":
-    """A model of catalogue/scores; a wrong file is a `CatalogueError` that names file and key."""
-    from metrics_assets.analysis.scoring import ScoreModel
+def derivations() -> list[Derivation]:
+    """metrics.scores; it reads the tables of its models' metrics."""
+    models = load_scores()
+    metrics, of_packages = _wanted([listed.model for listed in models.values()])
 
-    path = CATALOGUE / "scores" / f"{name}.yaml"
-    try:
-        return ScoreModel.model_validate(read_yaml(path))
-    except ValidationError as error:
-        raise wrong_entry(path, f"score {name}", error) from error
+    def run(engine: sa.Engine, start: date, end: date) -> Metadata:
+        from metrics_assets.analysis.scoring import Figures, score
+        from metrics_assets.warehouse.scores import read_figures, replace_scores
+
+        on = switched_on(models, _packs(engine))
+        figures = Figures(read_figures(engine, *_wanted(on), start, end))
+        rows = replace_scores(engine, [score(model, figures) for model in on], start, end)
+        return {"rows": rows, "models": ", ".join(model.score for model in on)}
+
+    return [
+        Derivation(
+            name="scores",
+            description="Scores by named, versioned models of catalogue/scores, with what each component "
+            "contributed. A component that is not known drops out and the coverage says so; under the model's "
+            "minimum coverage the score is unknown. Models are never blended.",
+            reads=(
+                *(f"metrics.{table}" for table in load_catalogue().tables([*metrics, *of_packages])),
+                "ops.portfolio",
+                "ops.package_settings",
+            ),
+            kinds=frozenset({"postgres", "pandas"}),
+            run=run,
+            group="evaluate",
+            preview="select score, subject, round(value::numeric, 2) as value, round(coverage::numeric, 2) as coverage "
+            "from metrics.scores where date = :day order by score, value desc nulls last, subject limit 20",
+        )
+    ]
+
+
+def _wanted(models: Sequence[Model]) -> tuple[list[str], list[str]]:
+    """The metrics that models read of repositories and the portfolio, and those that they read of packages."""
+    parts = [part for model in models for part in model.components]
+    of_packages = {part.metric for part in parts if part.subject_kind == "package"}
+    return sorted({part.metric for part in parts if part.subject_kind != "package"}), sorted(of_packages)
+
+
+def _packs(engine: sa.Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.execute(sa.text("select packs from ops.portfolio")).scalar() or ())

@@ -35,6 +35,9 @@ COLLECT, DERIVE, EVALUATE, FORECAST, NOTIFY, PUBLISH = (
 )
 OWNERS = ["team:metrics"]
 GITHUB_POOL = "github"
+# What is watched for anomalies and by alert rules. Teams and the portfolio are made of these: an alert on one of
+# them would say the same a second time.
+WATCHED = ("repository", "package", "community")
 
 # GitHub's secondary limits per minute, with some room; 1 point per request for what we ask. It estimates CPU time
 # by how long it takes to answer.

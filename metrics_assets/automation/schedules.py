@@ -5,7 +5,9 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from metrics_assets.assets.derivations import derivations
 from metrics_assets.assets.reports import OVERVIEW
+from metrics_assets.assets.shared import key_of
 from metrics_assets.automation.jobs import RANGE_END_TAG, RANGE_START_TAG, main_job
 from metrics_assets.settings import Settings
 
@@ -23,8 +25,10 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
         "them that are missing: after an outage, or all of the history on the first day.",
     )
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        # The site comes last, so a day that it has is a day that everything has.
-        done = context.instance.get_materialized_partitions(OVERVIEW)
+        # The site comes last, so a day that it has is a day that everything had; a table that a newer version brought
+        # has no day yet.
+        wanted = [OVERVIEW, *(key_of(derivation.table) for derivation in derivations().values())]
+        done = set.intersection(*(set(context.instance.get_materialized_partitions(key)) for key in wanted))
         days = days_to_run(settings, context.scheduled_execution_time.date(), done)
         if days is None:
             return dg.SkipReason("metrics.yaml wants no day that is not settled.")

@@ -1,14 +1,23 @@
-"""The sensor that turns breached thresholds into alert runs."""
+"""The sensors: breached thresholds become alert runs, and fed files are read when they change."""
+
+import hashlib
+import json
+import time
+from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
 import sqlalchemy as sa
 
 from metrics_assets.alerting.states import due_events
 from metrics_assets.assets.alerts import EVENT_TAG, check_thresholds
+from metrics_assets.assets.feeds import feeds_folder, state_of
 from metrics_assets.assets.shared import Warehouse
-from metrics_assets.automation.jobs import alerts_job
+from metrics_assets.automation.jobs import RANGE_END_TAG, RANGE_START_TAG, alerts_job, feeds_job
 from metrics_assets.catalogue.alerts import load_rules
 from metrics_assets.settings import Settings
+
+# A file that was changed so lately may not be whole yet.
+_SETTLING_SECONDS = 5
 
 
 def thresholds_sensor(settings: Settings) -> dg.SensorDefinition:
@@ -48,3 +57,49 @@ def thresholds_sensor(settings: Settings) -> dg.SensorDefinition:
         )
 
     return thresholds
+
+
+def feeds_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Watches the folder of fed files and asks for one run whenever a file came, changed or went."""
+
+    @dg.sensor(
+        name="feeds",
+        job=feeds_job,
+        minimum_interval_seconds=60,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"Looks at the names, sizes and times of the files in `{settings.feeds}` beside metrics.yaml. One "
+        "run whenever they differ, over all days, because a file may speak of any of them.",
+    )
+    def feeds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        folder = feeds_folder(settings)
+        seen = state_of(folder)
+        cursor = json.dumps(seen, sort_keys=True)
+        looked_at = f"{len(seen)} files in {folder}" if folder.is_dir() else f"{folder} does not exist"
+        if cursor == (context.cursor or "{}"):
+            return dg.SkipReason(f"{looked_at}: nothing is fed." if not seen else f"{looked_at}: none has changed.")
+        now = time.time_ns()
+        fresh = [name for name, (changed, _) in seen.items() if 0 <= now - changed < _SETTLING_SECONDS * 10**9]
+        if fresh:
+            return dg.SkipReason(f"{looked_at}: {', '.join(fresh)} may still be being written; the next look takes it.")
+        days = _all_days(settings, datetime.now(UTC).date())
+        if days is None:
+            return dg.SkipReason(f"{looked_at}: metrics.yaml wants no whole day yet.")
+        context.log.info(f"{looked_at}: they have changed.")
+        return dg.SensorResult(
+            cursor=cursor,
+            run_requests=[
+                dg.RunRequest(
+                    run_key=f"feeds:{hashlib.sha256(cursor.encode()).hexdigest()[:16]}",
+                    tags={RANGE_START_TAG: days[0].isoformat(), RANGE_END_TAG: days[1].isoformat()},
+                )
+            ],
+        )
+
+    return feeds
+
+
+def _all_days(settings: Settings, today: date) -> tuple[date, date] | None:
+    """The first and the last day that there is."""
+    yesterday = today - timedelta(days=1)
+    last = min(yesterday, settings.end) if settings.end else yesterday
+    return (settings.start, last) if settings.start <= last else None

@@ -82,6 +82,6 @@ def _read(path: Path, entry: Any, catalogue: Catalogue) -> ChangeRule | Multiple
     unknown = rule.metrics() - set(catalogue.metrics)
     if unknown:
         raise CatalogueError(
-            f"{path.name}, {name}: there is no metric '{min(unknown)}'; use a key of catalogue/metrics.yaml."
+            f"{path.name}, {name}: there is no metric '{min(unknown)}'; use a key of catalogue/metrics."
         )
     return rule

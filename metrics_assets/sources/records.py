@@ -169,6 +169,8 @@ class Commit(Record):
     additions: int | None
     deletions: int | None
     on_default_branch: bool
+    # Those of the files that it changed, to a depth of three, '' for the top level; None where nobody looked.
+    directories: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,14 @@ import psycopg2
 
 from metrics_assets.errors import WarehouseError
 
+# PostgreSQL's defaults are for the smallest of machines: a rebuild of years would checkpoint all the time.
+_CONFIGURATION = """
+# metrics_assets
+shared_buffers = 256MB
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+"""
+
 IDLE_SECONDS = 600
 _POLL_SECONDS = 15
 
@@ -44,6 +52,11 @@ def start(home: Path) -> str:
                 server = get_server(home / "postgres", cleanup_mode=None)
                 # The package remembers a server that this process had before, though somebody may have stopped it.
                 server.ensure_postgres_running()
+                if _configured(home / "postgres" / "postgresql.conf"):
+                    break
+                server.stop()
+                server = get_server(home / "postgres", cleanup_mode=None)
+                server.ensure_postgres_running()
                 break
             except subprocess.SubprocessError as error:
                 # A machine under load can take longer than the ten seconds that the package allows.
@@ -56,6 +69,15 @@ def start(home: Path) -> str:
         _start_keeper(home)
     socket = server.get_postmaster_info().socket_dir
     return f"postgresql://postgres@/postgres?host={socket}"
+
+
+def _configured(file: Path) -> bool:
+    """Whether the server has our settings; if not, they are written, for its next start."""
+    if _CONFIGURATION in file.read_text():
+        return True
+    with file.open("a") as configuration:
+        configuration.write(_CONFIGURATION)
+    return False
 
 
 def stop(home: Path) -> None:

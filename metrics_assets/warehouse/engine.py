@@ -16,6 +16,14 @@ from metrics_assets.warehouse import embedded
 SEARCH_PATH = "metrics, raw, ops, public"
 DAGSTER_DATABASE = "metrics_dagster"
 _EMBEDDED_DATABASE = "metrics"
+# Sorting and hashing a year of a large portfolio fits into this; one step works at a time.
+_SESSION = {
+    "search_path": SEARCH_PATH.replace(" ", ""),
+    "timezone": "UTC",
+    "jit": "off",
+    "work_mem": "64MB",
+    "maintenance_work_mem": "256MB",
+}
 
 
 def database_url() -> URL:
@@ -74,7 +82,7 @@ def create_engine(url: URL) -> sa.Engine:
         pool_pre_ping=True,
         pool_size=4,
         max_overflow=8,
-        connect_args={"options": f"-c search_path={SEARCH_PATH.replace(' ', '')} -c timezone=UTC -c jit=off"},
+        connect_args={"options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items())},
     )
 
 
@@ -114,7 +122,8 @@ def ensure_database(url: URL, options: Mapping[str, str] | None = None) -> None:
     quoted = maintenance.dialect.identifier_preparer.quote(name)
     try:
         with maintenance.connect() as connection:
-            connection.execute(sa.text(f"create database {quoted}"))
+            # Texts in the order of their bytes: the same on every machine, and sorted and indexed twice as fast.
+            connection.execute(sa.text(f"create database {quoted} template template0 lc_collate 'C'"))
             for option, value in (options or {"search_path": SEARCH_PATH}).items():
                 connection.execute(sa.text(f"alter database {quoted} set {option} = {value}"))
     except sa.exc.IntegrityError:

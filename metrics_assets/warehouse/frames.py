@@ -16,18 +16,21 @@ import sqlalchemy as sa
 VALUE_COLUMNS = ["metric", "subject_kind", "subject", "date", "value", "n", "state"]
 
 
-def read_metric_values(engine: sa.Engine, metrics: Iterable[str], start: date, end: date) -> pd.DataFrame:
-    """The values of some metrics on the days [start, end).
+def read_metric_values(
+    engine: sa.Engine, metrics: Iterable[str], start: date, end: date, kinds: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """The values of some metrics on the days [start, end), of all subjects or of those of some kinds.
 
     Returns:
         The columns of metrics.metric_values: metric, subject_kind, subject, date (datetime64), value (float, NaN
         where unknown), n (float, NaN where there is none), state; ordered by metric, subject and date.
     """
     metrics = list(metrics)
+    of_kinds = " and subject_kind = any (:kinds)" if kinds is not None else ""
     branches = [
         # One metric at a time: the planner then reads one branch of the view instead of all.
         f"select {', '.join(VALUE_COLUMNS)} from metrics.metric_values "
-        f"where metric = :metric_{position} and date >= :start and date < :end"
+        f"where metric = :metric_{position} and date >= :start and date < :end{of_kinds}"
         for position, _ in enumerate(metrics)
     ]
     parameters: dict[str, Any] = {f"metric_{position}": metric for position, metric in enumerate(metrics)}
@@ -35,7 +38,7 @@ def read_metric_values(engine: sa.Engine, metrics: Iterable[str], start: date, e
         frame = pd.read_sql(
             sa.text(" union all ".join(branches) + " order by metric, subject, date"),
             connection,
-            params={**parameters, "start": start, "end": end},
+            params={**parameters, "start": start, "end": end, **({"kinds": list(kinds)} if kinds is not None else {})},
             parse_dates=["date"],
         )
     return frame.astype({"value": "float64", "n": "float64"})

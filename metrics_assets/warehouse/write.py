@@ -102,6 +102,7 @@ _MERGED = {
     ("raw.commits", "additions"): "coalesce(excluded.{0}, kept.{0})",
     ("raw.commits", "deletions"): "coalesce(excluded.{0}, kept.{0})",
     ("raw.commits", "pull_request_number"): "coalesce(excluded.{0}, kept.{0})",
+    ("raw.commits", "directories"): "coalesce(excluded.{0}, kept.{0})",
     # The provider's window of 14 days cuts its first day off: the largest figure seen is the day's.
     ("raw.traffic", "views"): "greatest(kept.{0}, excluded.{0})",
     ("raw.traffic", "unique_visitors"): "greatest(kept.{0}, excluded.{0})",

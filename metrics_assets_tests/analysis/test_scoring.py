@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import math
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-import metrics_assets.catalogue
 from metrics_assets.analysis.scoring import SCORE_COLUMNS, ScoreComponent, ScoreModel, score
 from metrics_assets.catalogue.reading import read_yaml
+from metrics_assets.paths import CATALOGUE
 
 DAY = date(2025, 3, 1)
-HEALTH = Path(metrics_assets.catalogue.__file__).parent / "scores" / "repository_health.yaml"
+HEALTH = CATALOGUE / "scores" / "repository_health.yaml"
 
 # 50 + 30 + 20: speed goes up from 0 to 10, delay falls from 100 hours to 1 on a log line, share rises to 1.
 MODEL = ScoreModel.model_validate(
@@ -36,8 +35,17 @@ MODEL = ScoreModel.model_validate(
 )
 
 
-def table(*rows: tuple[Any, ...]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["subject", "date", "metric", "value", "n", "state"])
+def table(*rows: tuple[Any, ...], kind: str = "repository") -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=["subject", "date", "metric", "value", "n", "state"])
+    return frame.assign(subject_kind=kind)
+
+
+def rows_of(result: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a result, with the components out of their JSON and None for what is unknown."""
+    return [
+        row | {"value": None if math.isnan(row["value"]) else row["value"], "components": json.loads(row["components"])}
+        for row in result.to_dict("records")
+    ]
 
 
 def day_of(subject: str, **values: float | str | None) -> pd.DataFrame:
@@ -72,7 +80,7 @@ def day_of(subject: str, **values: float | str | None) -> pd.DataFrame:
 def test_a_score_is_the_weighted_mean_of_what_is_known(
     values: dict[str, Any], value: float | None, coverage: float, points: list[float | None]
 ) -> None:
-    (row,) = score(MODEL, day_of("a/b", **values)).to_dict("records")
+    (row,) = rows_of(score(MODEL, day_of("a/b", **values)))
     assert row["value"] == (None if value is None else pytest.approx(value))
     assert row["coverage"] == pytest.approx(coverage)
     assert [component["points"] for component in row["components"]] == points
@@ -87,7 +95,7 @@ def test_components_explain_the_score_in_the_order_of_the_model() -> None:
     )
     result = score(MODEL, values)
     assert tuple(result.columns) == SCORE_COLUMNS
-    (row,) = result.to_dict("records")
+    (row,) = rows_of(result)
     assert (row["score"], row["version"], row["subject"], row["date"]) == ("example", 3, "a/b", DAY)
     speed = {"key": "speed", "metric": "speed", "state": "provisional", "value": 4.0, "n": None}
     delay = {"key": "delay", "metric": "delay", "state": "ok", "value": 10.0, "n": 12}
@@ -97,11 +105,10 @@ def test_components_explain_the_score_in_the_order_of_the_model() -> None:
         delay | {"points": 50.0, "weight": 30.0, "contribution": 18.75},
         share | {"points": None, "weight": 20.0, "contribution": None},
     ]
-    json.dumps(row["components"], allow_nan=False)
 
 
 def test_a_score_that_is_unknown_has_no_contributions() -> None:
-    (row,) = score(MODEL, day_of("a/b", speed=4)).to_dict("records")
+    (row,) = rows_of(score(MODEL, day_of("a/b", speed=4)))
     assert [component["contribution"] for component in row["components"]] == [None, None, None]
 
 
@@ -137,6 +144,92 @@ def test_the_health_score_of_the_catalogue_is_valid_and_its_weights_are_percent(
     assert sum(component.weight for component in model.components) == 100
     merge = next(part for part in model.components if part.key == "review_velocity")
     assert merge.points(np.array([0.0, 12.0, 63.498, 336.0, 900.0])).tolist() == [100, 100, 50, 0, 0]
+
+
+# Two categories: work holds 60 and rest 40, however many of their components are known.
+BY_CATEGORY = ScoreModel.model_validate(
+    {
+        "score": "by_category",
+        "version": 1,
+        "title": "By category",
+        "minimum_coverage": 0.25,
+        "categories": {"work": 60, "rest": 40},
+        "components": [
+            {"key": "speed", "category": "work", "metric": "speed", "weight": 3, "zero": 0, "hundred": 10},
+            {"key": "share", "category": "work", "metric": "share", "zero": 0, "hundred": 1},
+            {"key": "sleep", "category": "rest", "metric": "sleep", "zero": 0, "hundred": 8},
+        ],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "value", "coverage", "contributions"),
+    [
+        # work: (3 * 40 + 1 * 80) / 4 = 50; rest 100; 0.6 * 50 + 0.4 * 100
+        ({"speed": 4, "share": 0.8, "sleep": 8}, 70.0, 1.0, [18, 12, 40]),
+        # work is share alone, 80, and holds its 60: 0.6 * 80 + 0.4 * 100; a quarter of work is known
+        ({"share": 0.8, "sleep": 8}, 88.0, 0.55, [None, 48, 40]),
+        # rest drops out
+        ({"speed": 4, "share": 0.8}, 50.0, 0.6, [30, 20, None]),
+        ({"share": 0.8}, None, 0.15, [None, None, None]),
+    ],
+)
+def test_a_category_keeps_its_weight_however_many_of_its_components_are_known(
+    values: dict[str, Any], value: float | None, coverage: float, contributions: list[float | None]
+) -> None:
+    (row,) = rows_of(score(BY_CATEGORY, day_of("a/b", **values)))
+    assert row["value"] == (None if value is None else pytest.approx(value))
+    assert row["coverage"] == pytest.approx(coverage)
+    assert [component["contribution"] for component in row["components"]] == contributions
+    assert [part["weight"] for part in row["components"]] == [45.0, 15.0, 40.0]
+
+
+def test_figures_of_the_portfolio_and_of_packages_count_for_each_of_their_repositories() -> None:
+    model = ScoreModel.model_validate(
+        {
+            "score": "s",
+            "version": 1,
+            "title": "S",
+            "minimum_coverage": 0,
+            "subject_kinds": ["repository", "portfolio"],
+            "components": [
+                {"key": "own", "metric": "stars", "weight": 1, "zero": 0, "hundred": 10},
+                {"key": "fed", "metric": "nps", "subject_kind": "portfolio", "weight": 1, "zero": 0, "hundred": 100},
+                {"key": "used", "metric": "users", "subject_kind": "package", "weight": 2, "zero": 0, "hundred": 10},
+            ],
+        }
+    )
+    values = pd.concat(
+        [
+            table(("a/b", DAY, "stars", 5.0, 1, "ok"), ("a/c", DAY, "stars", 10.0, 1, "ok")),
+            table(("acme", DAY, "nps", 30.0, 9, "ok"), kind="portfolio"),
+            table(("a/b", DAY, "users", 2.0, 1, "ok"), kind="package of repository"),
+        ]
+    )
+    shown = [
+        (row["subject_kind"], row["subject"], row["value"], [part["points"] for part in row["components"]])
+        for row in rows_of(score(model, values))
+    ]
+    assert shown == [
+        ("repository", "a/b", 30.0, [50.0, 30.0, 20.0]),
+        ("repository", "a/c", 65.0, [100.0, 30.0, None]),
+        ("portfolio", "acme", 30.0, [None, 30.0, None]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"categories": {"work": 60}}, "there is no category 'rest'; add its weight"),
+        ({"categories": {"work": 60, "rest": 40, "fun": 5}}, "the category 'fun' has no component"),
+        ({"categories": {"work": 60, "rest": 0}}, "weight must be greater than 0"),
+        ({"components": [{"key": "a", "metric": "m", "zero": 0, "hundred": 1}]}, "'a' names no category"),
+    ],
+)
+def test_wrong_categories_are_refused_with_a_sentence(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        ScoreModel.model_validate(BY_CATEGORY.model_dump() | change)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +332,7 @@ def plain_score(model: ScoreModel, rows: pd.DataFrame, subject: str, day: date) 
 @settings(deadline=None)
 @given(models(), tables())
 def test_the_score_equals_the_plain_definition(model: ScoreModel, values: pd.DataFrame) -> None:
-    for row in score(model, values).to_dict("records"):
+    for row in rows_of(score(model, values)):
         value, coverage = plain_score(model, values, row["subject"], row["date"])
         assert row["coverage"] == pytest.approx(coverage)
         assert (row["value"] is None) == (value is None)
@@ -270,4 +363,4 @@ def test_a_better_value_never_lowers_the_score(
     better = values | {part.metric: values[part.metric] + math.copysign(step, part.hundred - part.zero)}
     before = score(model, day_of("a", **values))["value"].iloc[0]
     after = score(model, day_of("a", **better))["value"].iloc[0]
-    assert after >= before - 1e-9
+    assert math.isnan(before) or after >= before - 1e-9

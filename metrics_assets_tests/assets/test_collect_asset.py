@@ -24,10 +24,7 @@ from metrics_assets_tests.playing import materialize, playing
 FIRST, LAST = date(2025, 12, 30), date(2025, 12, 31)
 START = date(2025, 12, 20)  # the day on which the repository was made
 NAME = "synthetic/small"
-REPOSITORIES = " or ".join(
-    f'key:"{table}"'
-    for table in ("raw/repositories", "raw/repository_counters", "ops/repository_settings", "ops/portfolio")
-)
+REPOSITORIES = " or ".join(f'key:"{table}"' for table in ("raw/repositories", "ops/portfolio"))
 Playing = tuple[DemoServer, sa.Engine, Settings]
 
 

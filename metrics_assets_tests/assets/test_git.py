@@ -8,11 +8,13 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from metrics_assets.assets.git import GIT_ENTITIES, collect_git, fetch, mark_departed
+from metrics_assets.assets.git import GIT_ENTITIES, collect_git, fetch, mark_departed, wants_directories
+from metrics_assets.settings import Settings
 from metrics_assets.sources.errors import NotFound, SourceError
 from metrics_assets.sources.git.batch import Position
 from metrics_assets.sources.git.mirror import Mirror
@@ -36,6 +38,23 @@ async def _collect(
             changed["departed"] += mark_departed(connection, mirror.repository_id, mirror, batch)
         position = batch.position or position
     return +changed, position
+
+
+@pytest.mark.parametrize(
+    ("services", "wanted"), [({"web": {"paths": ["apps/web"]}}, True), ({"web": {"release_tags": "^web"}}, False)]
+)
+def test_directories_are_read_where_a_service_has_paths(services: dict[str, Any], wanted: bool) -> None:
+    here, there = "https://host.invalid/acme/here.git", "https://host.invalid/acme/there.git"
+    settings = Settings.model_validate(
+        {
+            "portfolio": "acme",
+            "start": "2025-01-01",
+            "repositories": [{"git": here, "services": services}, {"git": there}],
+        }
+    )
+    assert wants_directories(settings, here) is wanted
+    assert not wants_directories(settings, there)
+    assert not wants_directories(settings, None)
 
 
 def _on_default_branch(engine: sa.Engine) -> set[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 from collections.abc import Iterable
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-import metrics_assets.catalogue
+from metrics_assets.catalogue.metrics import load_catalogue
+from metrics_assets.catalogue.tiers import load_tiers
 from metrics_assets.reporting.data import (
     ALERT_COLUMNS,
     ANOMALY_COLUMNS,
@@ -28,7 +28,6 @@ from metrics_assets.reporting.data import (
 
 LAST = date(2026, 11, 20)
 START = date(2026, 4, 1)
-CATALOGUE = Path(metrics_assets.catalogue.__file__).parent
 
 # repository -> the four keys, rework and health at the end; None is unknown, a string too few
 TYPICAL: dict[str, tuple[float | str | None, ...]] = {
@@ -42,29 +41,17 @@ TYPICAL: dict[str, tuple[float | str | None, ...]] = {
 
 
 def catalogue_metrics() -> dict[str, MetricInfo]:
-    entries = yaml.safe_load((CATALOGUE / "metrics.yaml").read_text())["metrics"]
-    fields = (
-        "key",
-        "title",
-        "definition",
-        "formula",
-        "unit",
-        "direction",
-        "window",
-        "unknown",
-        "minimum_n",
-        "source",
-    )
-    return {
-        entry["key"]: MetricInfo(**{field: entry.get(field) for field in fields})
-        for entry in entries
-        if entry["key"] in OVERVIEW_METRICS
-    }
+    fields = [field.name for field in dataclasses.fields(MetricInfo)]
+    known = load_catalogue().metrics
+    return {key: MetricInfo(**{name: getattr(known[key], name) for name in fields}) for key in OVERVIEW_METRICS}
 
 
 def catalogue_bands() -> dict[str, tuple[TierBand, ...]]:
-    bands = yaml.safe_load((CATALOGUE / "tiers.yaml").read_text())["sets"]["standard"]["metrics"]
-    return {metric: tuple(TierBand(**band) for band in entries) for metric, entries in bands.items()}
+    found: dict[str, tuple[TierBand, ...]] = {}
+    for band in load_tiers().bands:
+        if band.tier_set == "standard":
+            found[band.metric] = (*found.get(band.metric, ()), TierBand(band.tier, band.at_least, band.below))
+    return found
 
 
 def tier_of(value: float, bands: Iterable[TierBand]) -> str:

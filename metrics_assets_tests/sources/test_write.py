@@ -55,6 +55,16 @@ def commit(sha: str, on_default_branch: bool = True) -> Commit:
     return Commit(1, sha, [], None, AT, AT, None, None, None, None, on_default_branch)
 
 
+def test_what_does_not_know_the_directories_of_a_commit_leaves_them(warehouse: sa.Engine) -> None:
+    known = dataclasses.replace(commit("a"), directories=["", "apps/web"])
+    with warehouse.begin() as connection:
+        assert upsert(connection, [known], PEOPLE) == 1
+        assert upsert(connection, [commit("a")], PEOPLE) == 0
+        rows = connection.execute(sa.text("select directories from raw.commits")).scalars().all()
+        assert rows == [["", "apps/web"]]
+        assert upsert(connection, [dataclasses.replace(known, directories=[])], PEOPLE) == 1
+
+
 @pytest.fixture
 def emptied(warehouse: sa.Engine) -> sa.Engine:
     """A warehouse that every example leaves as it found it: empty."""

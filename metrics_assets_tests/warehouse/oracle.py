@@ -85,6 +85,32 @@ def quantile(values: Iterable[float], share: float) -> float | None:
     return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
 
 
+def median_interval(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """The ends of the median's 95 % interval, by counting how many of n coins fall on one side."""
+    ordered, n = sorted(values), len(values)
+    below = [sum(math.comb(n, count) for count in range(rank)) for rank in range(n + 1)]
+    rank = max((rank for rank in range(n + 1) if below[rank] * 40 <= 2**n), default=0)
+    return (ordered[rank - 1], ordered[n - rank]) if rank else (None, None)
+
+
+def share_interval(part: int, whole: int) -> tuple[float | None, float | None]:
+    """Wilson's: the shares from which the one seen is 1.96 standard errors away, as roots of a quadratic equation."""
+    if not whole:
+        return None, None
+    z = 1.959963984540054**2 / whole
+    middle, root = 2 * part / whole + z, math.sqrt(z * (z + 4 * part / whole * (1 - part / whole)))
+    return (middle - root) / (2 + 2 * z) if part else 0, (middle + root) / (2 + 2 * z) if part < whole else 1
+
+
+def count_interval(count: int) -> tuple[float, float]:
+    """Byar's approximation to the exact limits of a Poisson count."""
+
+    def limit(k: int, z: float) -> float:
+        return k * (1 - 1 / (9 * k) + z / (3 * math.sqrt(k))) ** 3
+
+    return limit(count, -1.959963984540054) if count else 0, limit(count + 1, 1.959963984540054)
+
+
 def is_person(user: User | None) -> bool:
     return user is not None and user.kind != "Bot"
 
@@ -321,6 +347,11 @@ class Oracle:
         restores = [hours(one.closed_at - one.opened_at) for one in closed if one.closed_at]
         today = [one for one in shipments if one.at >= midnight(day)]
         succeeded = sum(one.good for one in window)
+        fates = [self._fate(change, first, good) for change in changes if change.merged_at >= since]
+        frequency = [end / observed for end in count_interval(succeeded)]
+        lead_ends = median_interval(in_window)
+        fail_ends = share_interval(len(failing), len(window))
+        rework_ends = share_interval(len(repairs), succeeded)
 
         def known(value: object) -> object:
             return value if ships else None
@@ -337,8 +368,12 @@ class Oracle:
             "incidents_open": sum(one.closed_at is None for one in incidents),
             "deployments_in_window": known(succeeded),
             "deployment_frequency": known(succeeded / observed),
+            "deployment_frequency_low": known(frequency[0]),
+            "deployment_frequency_high": known(frequency[1]),
             "lead_time_hours": quantile(in_window, 0.5),
             "lead_time_hours_p90": quantile(in_window, 0.9),
+            "lead_time_hours_low": lead_ends[0],
+            "lead_time_hours_high": lead_ends[1],
             "lead_time_n": len(in_window),
             "lead_time_hours_week": quantile(in_week, 0.5),
             "lead_time_week_n": len(in_week),
@@ -346,16 +381,33 @@ class Oracle:
             "pr_lead_hours_p90": quantile(merged, 0.9),
             "pr_lead_n": len(merged),
             "change_failure_rate": len(failing) / len(window) if window else None,
+            "change_failure_rate_low": fail_ends[0],
+            "change_failure_rate_high": fail_ends[1],
             "deployments_failing_in_window": known(len(failing)),
             "deployments_finished_in_window": known(len(window)),
             "failed_deployment_recovery_hours": quantile(recoveries, 0.5),
+            "failed_deployment_recovery_hours_p90": quantile(recoveries, 0.9),
             "failed_deployment_recovery_n": len(recoveries),
             "failures_unrecovered": known(unrecovered),
             "mttr_hours": quantile(restores, 0.5),
+            "mttr_hours_p90": quantile(restores, 0.9),
             "mttr_n": len(restores),
             "rework_rate": len(repairs) / succeeded if succeeded else None,
+            "rework_rate_low": rework_ends[0],
+            "rework_rate_high": rework_ends[1],
             "rework_deployments_in_window": known(len(repairs)),
+            "changes_merged_in_window": len(fates),
+            "changes_shipped_of_merged": fates.count("shipped"),
+            "changes_waiting_of_merged": fates.count("waiting"),
+            "changes_in_baseline_of_merged": fates.count("baseline"),
+            "changes_untied_of_merged": fates.count("untied"),
         }
+
+    def _fate(self, change: Change, first: dict[str, Shipment], good: Sequence[Shipment]) -> str:
+        """What became of a change."""
+        if change.sha in first:
+            return "baseline" if first[change.sha] == good[0] else "shipped"
+        return "waiting" if change.sha in self.graph else "untied"
 
     # --- community ---
 

@@ -6,23 +6,22 @@ Times are written '06-02 10:00' and are of 2025, UTC. A login that ends in '[bot
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from graphlib import TopologicalSorter
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from metrics_assets.assets.shipping import ship_commits
+from metrics_assets.assets.derivations import derivations
 from metrics_assets.sources import records
 from metrics_assets.sources.records import Account, Record
-from metrics_assets.warehouse.derived import derived_tables, replace_range
+from metrics_assets.warehouse.derived import table_columns
 from metrics_assets.warehouse.write import PersonKeys, upsert
 
 REPOSITORY = 1
 START = date(2025, 6, 1)
-SHIP_COMMITS = "deployment_commits"
 ENTITIES = ["pull_requests", "issues", "commits", "releases", "tags", "deployments", "stargazers", "forks"]
 PEOPLE = PersonKeys(b"the secret of these tests")
 
@@ -134,6 +133,42 @@ def tag(name: str, sha: str, when: str) -> Record:
     return record(records.Tag, tag=name, sha=sha, tagged_at=when)
 
 
+def review(number: int, who: str, when: str, state: str = "commented") -> Record:
+    return record(
+        records.Review, review_id=f"{number}.{who}.{when}", number=number, author=who, state=state, submitted_at=when
+    )
+
+
+def run(number: int, sha: str, when: str, conclusion: str = "success", **more: Any) -> Record:
+    """A run of the workflow 'Deploy' on the default branch."""
+    given = {"workflow": "Deploy", "event": "push", "branch": "main", "status": "completed"} | more
+    return record(
+        records.WorkflowRun, run_id=number, sha=sha, conclusion=conclusion, created_at=when, updated_at=when, **given
+    )
+
+
+def job(number: int, of_run: int, name: str, when: str | None, conclusion: str | None = "success") -> Record:
+    return record(
+        records.WorkflowJob,
+        job_id=number,
+        run_id=of_run,
+        name=name,
+        status="completed" if when else "in_progress",
+        conclusion=conclusion,
+        completed_at=when,
+    )
+
+
+def service(name: str, **more: Any) -> Mapping[str, Any]:
+    """A service of the repository, as ops.repository_settings.chains has it."""
+    return {"chain": name, "kind": "service", **more}
+
+
+def environment(name: str) -> Mapping[str, Any]:
+    """A further environment of the repository, as ops.repository_settings.chains has it."""
+    return {"chain": f"@{name}", "kind": "environment", "deployment_source": "deployments", "environment": name}
+
+
 def star(who: str, when: str) -> Record:
     return record(records.Stargazer, person=who, starred_at=when)
 
@@ -155,6 +190,12 @@ class Kept:
     incident_labels: Sequence[str] = ("incident",)
     incident_maximum_gap_hours: float = 24
     entities: Sequence[str] = tuple(ENTITIES)
+    workflow: str | None = None
+    job: str | None = None
+    failure_signals: Sequence[str] = ("incident", "rollback", "revert", "hotfix", "yank", "failed_deployment")
+    hotfix_labels: Sequence[str] = ("hotfix",)
+    hotfix_days: int = 3
+    chains: Sequence[Mapping[str, Any]] = ()
 
 
 def fill(
@@ -183,6 +224,7 @@ def fill(
         by_type.setdefault(type(one), []).append(one)
     settings = dataclasses.asdict(Kept(**kept))
     settings = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+    settings["chains"] = json.dumps(settings["chains"])
     with engine.begin() as connection:
         for batch in by_type.values():
             upsert(connection, batch, PEOPLE)
@@ -227,21 +269,43 @@ def _flat(rows: Iterable[Any]) -> Iterator[Record]:
 
 def in_order() -> list[str]:
     """The derived tables, each after those that it reads."""
-    graph = {
-        name: {read for schema, read in table.reads if schema == "metrics"} for name, table in derived_tables().items()
-    }
-    graph[SHIP_COMMITS] = {"deployments"}
-    return list(TopologicalSorter(graph).static_order())
+    return list(derivations())
 
 
 def derive(engine: sa.Engine, last: date, first: date = START) -> None:
     """Run everything over the days [first, last]."""
     end = date.fromordinal(last.toordinal() + 1)
+    for derivation in derivations().values():
+        derivation.run(engine, first, end)
+
+
+# The rows of delivery: deployments, what they shipped, what they broke.
+DELIVERY = (
+    "side_commits",
+    "deployments",
+    "deployment_commits",
+    "changes",
+    "incident_links",
+    "incidents",
+    "deployment_failures",
+)
+
+
+def deliver(engine: sa.Engine, last: date, first: date = START) -> None:
+    """Run the tables of delivery alone over the days [first, last]."""
+    end = date.fromordinal(last.toordinal() + 1)
     for name in in_order():
-        if name == SHIP_COMMITS:
-            ship_commits(engine, first)
-        else:
-            replace_range(engine, derived_tables()[name], first, end)
+        if name in DELIVERY:
+            derivations()[name].run(engine, first, end)
+
+
+def delivered(engine: sa.Engine) -> Mapping[str, list[Row]]:
+    """All rows of the tables of delivery."""
+    with engine.connect() as connection:
+        return {
+            name: sorted((tuple(row) for row in connection.execute(sa.text(f"select * from metrics.{name}"))), key=repr)
+            for name in DELIVERY
+        }
 
 
 Row = tuple[Any, ...]
@@ -254,8 +318,10 @@ def table(engine: sa.Engine, sql: str) -> list[Row]:
 
 
 def day(engine: sa.Engine, name: str, date_text: str, *columns: str) -> Any:
-    """Columns of a daily table on a day; one column as a bare value."""
-    (row,) = table(engine, f"select {', '.join(columns)} from metrics.{name} where date = '2025-{date_text}'")
+    """Columns of a daily table on a day, about the repository; one column as a bare value."""
+    has_kinds = any(column.name == "subject_kind" for column in table_columns()[f"metrics.{name}"])
+    about = " and subject_kind = 'repository'" if has_kinds else ""
+    (row,) = table(engine, f"select {', '.join(columns)} from metrics.{name} where date = '2025-{date_text}'{about}")
     return row[0] if len(columns) == 1 else row
 
 

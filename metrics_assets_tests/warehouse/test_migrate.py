@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from metrics_assets.errors import WarehouseError
 from metrics_assets.paths import SQL
 from metrics_assets.warehouse import embedded
+from metrics_assets.warehouse import migrate as module
 from metrics_assets.warehouse.engine import create_engine, ensure_database
 from metrics_assets.warehouse.migrate import migrate
 from metrics_assets_tests.command import url_text
@@ -66,6 +67,57 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty: URL, tmp_path: Path
         left = connection.execute(sa.text("select count(*) from pg_namespace where nspname in ('raw', 'metrics')"))
         assert left.scalar() == 0
     engine.dispose()
+
+
+def test_an_upgrade_keeps_the_history_that_was_derived(empty: URL, tmp_path: Path) -> None:
+    older = _copy(tmp_path)
+    for file in (older / "migrations").glob("*.sql"):
+        if file.name >= "0007":
+            file.unlink()
+    ensure_database(empty)
+    engine = create_engine(empty)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(module._BOOK)
+        module._apply_numbered(connection, older, {})
+        connection.exec_driver_sql(
+            "insert into metrics.deployments values (1, 'acme/api', 'deployment:1', 'deployments', 'production', null, "
+            "'a', '2025-06-01', '2025-06-02', '2025-06-02', 'succeeded');"
+            "insert into metrics.deployment_commits values (1, 'a', 'deployment:1', '2025-06-02', true);"
+            "insert into metrics.changes values (1, 'acme/api', 'commit:a', 'commit', null, 'a', false, '2025-06-01', "
+            "'2025-06-01', 'deployment:1', '2025-06-02', 'baseline', null, 0, 24, null);"
+            "insert into metrics.incidents values (1, 'acme/api', 5, 'Down', 'high', 'resolved', '2025-06-03', "
+            "'2025-06-04', 24, 'deployment:1', 'time', 0.3, 5);"
+            "insert into metrics.deployment_failures values (1, 'acme/api', 'deployment:1', 'incident', 'issue:5', "
+            "'2025-06-02', '2025-06-03', '2025-06-04', null, 48);"
+            "insert into metrics.dora_daily (repository_id, repository, date, days_observed, deployment_frequency) "
+            "values (1, 'acme/api', '2025-06-02', 2, 0.5);"
+        )
+    assert migrate(engine)
+    with engine.connect() as connection:
+        rows = [
+            tuple(connection.execute(sa.text(f"select {columns} from metrics.{name}")).one())
+            for name, columns in [
+                ("deployments", "chain, deployment_key, outcome"),
+                ("deployment_commits", "chain, sha, is_baseline"),
+                ("changes", "chain, change_key, state"),
+                ("incidents", "chain, tie_rule, mttr_hours"),
+                ("deployment_failures", "chain, signal, recovery_hours"),
+                ("dora_daily", "subject_kind, subject, deployment_frequency"),
+            ]
+        ]
+        value = connection.execute(
+            sa.text("select subject, value from metrics.metric_values where metric = 'deployment_frequency'")
+        ).one()
+    engine.dispose()
+    assert rows == [
+        ("", "deployment:1", "succeeded"),
+        ("", "a", True),
+        ("", "commit:a", "baseline"),
+        ("", "time", 24.0),
+        ("", "incident", 48.0),
+        ("repository", "acme/api", 0.5),
+    ]
+    assert tuple(value) == ("acme/api", 0.5)
 
 
 def test_what_does_not_fit_is_said(warehouse: sa.Engine, tmp_path: Path) -> None:

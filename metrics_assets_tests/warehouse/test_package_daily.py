@@ -227,3 +227,45 @@ def test_a_vulnerability_of_two_databases_counts_once(warehouse: sa.Engine) -> N
 def test_advisories_without_releases_are_unknown(warehouse: sa.Engine) -> None:
     fill(warehouse, package(), advisory("A", 2), read=None)
     assert derive(warehouse, "advisories_open", last=3) == [None, None, None]
+
+
+def test_sums_over_weeks_and_months_are_unknown_where_a_day_is(warehouse: sa.Engine) -> None:
+    # Every day of April to June 19: one download a day until April, two from May on; June 12 is not published.
+    every = [date.fromordinal(date(2026, 4, 1).toordinal() + n) for n in range(80)]
+    rows = [PackageDownloads(*NAME, "", day, 1 if day.month == 4 else 2) for day in every if day != on(12)]
+    fill(warehouse, package(), *rows)
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update ops.portfolio set start = '2026-04-01'"))
+    columns = "downloads_week, downloads_week_n, downloads_month, downloads_month_n, downloads_previous_month"
+    found = derive(warehouse, columns, first=10, last=19)
+    assert found[1] == (14, 7, 60, 30, 42)  # June 11: from May 13, and April 13 to May 12, 18 by ones and 12 by twos
+    assert found[2] == (None, 6, None, 29, 43)
+    assert found[8] == (None, 6, None, 29, 49)
+    assert found[9] == (14, 7, None, 29, 50)
+    assert derive(warehouse, columns, first=19, last=19) == [found[9]]  # a day alone is the same
+
+
+def test_the_share_of_the_newest_major_version(warehouse: sa.Engine) -> None:
+    versions = [("1.9.0", 3), ("2.0.0", 1), ("2.1.0", 0), ("3.0.0rc1", 5)]
+    fill(
+        warehouse,
+        package(),
+        release("1.9.0", 1),
+        release("2.0.0", 5),
+        release("2.1.0", 9, yanked=15),
+        release("3.0.0rc1", 6, pre=True),
+        *(PackageDownloads(*NAME, version, on(day), count) for version, count in versions for day in range(1, 11)),
+    )
+    columns = "latest_major, downloads_of_latest_major_week, downloads_by_version_week"
+    rows = derive(warehouse, columns)
+    assert rows[0] == (1, None, None)
+    assert rows[6] == (2, 7, 63)
+    assert derive(warehouse, columns, first=4, last=7) == rows[3:7]
+
+
+def test_open_advisories_by_severity(warehouse: sa.Engine) -> None:
+    worst = PackageAdvisory(*NAME, "GHSA-1", [], None, "critical", [], ["2.0.0"], at(3), None, None)
+    high = PackageAdvisory(*NAME, "GHSA-2", [], None, "high", [], [], at(4), None, None)
+    fill(warehouse, package(), worst, high, release("2.0.0", 5))
+    columns = "advisories_open, advisories_open_critical, advisories_open_high"
+    assert derive(warehouse, columns, first=2, last=5) == [(0, 0, 0), (1, 1, 0), (2, 1, 1), (1, 0, 1)]

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_assets.analysis.reachability import first_containing
+from metrics_assets.analysis.reachability import beside_the_line, first_containing
 from metrics_assets_tests.warehouse.tables import (
     commit,
     day,
+    deliver,
     deployment,
     derive,
     fill,
@@ -99,7 +100,10 @@ def test_adopting_a_better_source_does_not_rewrite_the_past(warehouse: sa.Engine
     before = [row for row in SOURCES if getattr(row, "tag", "").startswith("v1") and not hasattr(row, "release_id")]
     fill(warehouse, before)
     derive(warehouse, on("06-04"))
-    past = "select date, deployments_succeeded, deployment_source from dora_daily where date < '2025-06-05' order by 1"
+    past = (
+        "select date, deployments_succeeded, deployment_source from dora_daily "
+        "where subject_kind = 'repository' and date < '2025-06-05' order by 1"
+    )
     seen = table(warehouse, past)
     assert seen[1:3] == [("06-02", 1, "tags"), ("06-03", 1, "tags")]
     fill(warehouse, SOURCES)
@@ -135,7 +139,10 @@ def test_a_change_ships_with_the_deployment_that_contains_it_and_not_with_the_ne
         ("pull_request:3", "shipped", "deployment:2", 2.0),
         ("pull_request:2", "shipped", "deployment:3", 34.0),
     ]
-    counts = "select date, changes_shipped, changes_waiting, lead_time_hours from dora_daily order by date"
+    counts = (
+        "select date, changes_shipped, changes_waiting, lead_time_hours from dora_daily "
+        "where subject_kind = 'repository' order by date"
+    )
     assert table(warehouse, counts) == [
         ("06-01", 0, 0, None),
         ("06-02", 1, 1, 2.0),
@@ -282,3 +289,36 @@ def test_first_containing_agrees_with_sets_of_ancestors(graph: Any) -> None:
     before = first_containing(parents, deployments[:earlier])
     unshipped = {sha: of for sha, of in parents.items() if sha not in before}
     assert before | first_containing(unshipped, deployments[earlier:]) == expected
+
+
+@settings(max_examples=300)
+@given(graphs())
+def test_beside_the_line_is_what_no_first_parents_lead_to(graph: Any) -> None:
+    parents = {sha: [one for one in above if one in graph[0]] for sha, above in graph[0].items()}
+    heads = parents.keys() - {one for above in parents.values() for one in above}
+    line: set[str] = set()
+    for sha in heads:
+        line.add(sha)
+        while parents[sha]:
+            sha = parents[sha][0]
+            line.add(sha)
+    assert beside_the_line(parents) == parents.keys() - line
+
+
+def test_days_of_shipping_agree_with_one_run_also_on_branches_that_are_old(warehouse: sa.Engine) -> None:
+    # main 1 - 2 - ... - 25 and old - older work that is merged on the 20th, from before any window
+    rows: list[Any] = [commit("c0", "01-01 08:00"), commit("old1", "01-02", "c0"), commit("old2", "01-03", "old1")]
+    for n in range(1, 26):
+        rows.append(commit(f"c{n}", f"06-{n:02} 08:00", f"c{n - 1}" + (" old2" if n == 20 else "")))
+        if n % 4 == 0:
+            rows += good(n, f"c{n}", f"06-{n:02} 12:00")
+    rows += good(50, "c8", "06-13 10:00")  # back
+    fill(warehouse, rows)
+    for n in range(1, 27):
+        deliver(warehouse, on(f"06-{n:02}"), first=on(f"06-{n:02}"))
+    shipped = "select sha, deployment_key, is_baseline from deployment_commits order by 1"
+    by_day = table(warehouse, shipped)
+    assert ("old1", "deployment:20", False) in by_day
+    assert ("c0", "deployment:4", True) in by_day
+    deliver(warehouse, on("06-26"))
+    assert table(warehouse, shipped) == by_day

@@ -123,7 +123,11 @@ def test_a_reopened_incident_was_over_until_then(warehouse: sa.Engine) -> None:
     columns = (
         "incidents_open, incidents_resolved, mttr_hours, mttr_n, failures_unrecovered, rework_deployments_in_window"
     )
-    assert table(warehouse, f"select date, {columns} from dora_daily where date > '2025-06-02' order by date") == [
+    assert table(
+        warehouse,
+        f"select date, {columns} from dora_daily "
+        "where subject_kind = 'repository' and date > '2025-06-02' order by date",
+    ) == [
         ("06-03", 0, 1, 2.0, 1, 0, 1),
         ("06-04", 0, 0, 2.0, 1, 0, 1),
         ("06-05", 1, 0, None, 0, 1, 0),
@@ -161,7 +165,9 @@ def test_a_failure_counts_from_the_day_it_was_known(warehouse: sa.Engine) -> Non
         "deployments_failing_in_window, change_failure_rate, failures_unrecovered, "
         "failed_deployment_recovery_hours, failed_deployment_recovery_n, rework_deployments_in_window"
     )
-    assert table(warehouse, f"select date, {columns} from dora_daily order by date") == [
+    assert table(
+        warehouse, f"select date, {columns} from dora_daily where subject_kind = 'repository' order by date"
+    ) == [
         ("06-01", 0, 0.0, 0, None, 0, 0),
         ("06-02", 1, 0.5, 0, 3.0, 1, 0),  # deployed 10:00, over 13:00
         ("06-03", 1, round(1 / 3, 6), 0, 3.0, 1, 0),
@@ -175,12 +181,16 @@ def test_a_failure_counts_from_the_day_it_was_known(warehouse: sa.Engine) -> Non
 def test_a_repair_is_known_as_one_when_the_incident_is_over(warehouse: sa.Engine) -> None:
     fill(warehouse, CHAIN, incident(50, "06-02 11:00", "06-05 09:00", mentions=["sha:b2b2b2b"]))
     derive(warehouse, on("06-05"))
-    rows = table(warehouse, "select date, rework_rate from dora_daily where date > '2025-06-02' order by date")
+    rows = table(
+        warehouse,
+        "select date, rework_rate from dora_daily "
+        "where subject_kind = 'repository' and date > '2025-06-02' order by date",
+    )
     assert rows == [("06-03", 0.0), ("06-04", 0.0), ("06-05", round(1 / 3, 6))]
 
 
 def test_what_happens_later_does_not_change_the_figures_of_a_day(warehouse: sa.Engine) -> None:
-    past = "select * from dora_daily where date <= '2025-06-04' order by date"
+    past = "select * from dora_daily where subject_kind = 'repository' and date <= '2025-06-04' order by date"
     fill(warehouse, CHAIN, incident(50, "06-03 11:00", mentions=["sha:b2b2b2b"]))
     derive(warehouse, on("06-04"))
     known_then = table(warehouse, past)
@@ -271,7 +281,9 @@ def test_unknown_is_null_and_zero_is_zero(warehouse: sa.Engine) -> None:
     fill(warehouse, good(1, "a", "06-03 10:00"), commit("a", "06-02"), entities=["deployments", "commits"])
     derive(warehouse, on("06-04"))
     columns = "deployments_succeeded, deployment_frequency, change_failure_rate, failures_unrecovered, incidents_open"
-    assert table(warehouse, f"select date, {columns}, mttr_n from dora_daily order by date") == [
+    assert table(
+        warehouse, f"select date, {columns}, mttr_n from dora_daily where subject_kind = 'repository' order by date"
+    ) == [
         ("06-01", None, None, None, None, None, 0),
         ("06-02", None, None, None, None, None, 0),
         ("06-03", 1, round(1 / 3, 6), 0.0, 0, None, 0),
@@ -300,7 +312,10 @@ def test_a_window_has_28_days_from_midnight_to_midnight(warehouse: sa.Engine) ->
     columns = (
         "deployments_in_window, lead_time_n, lead_time_week_n, mttr_n, failed_deployment_recovery_n, days_observed"
     )
-    rows = {row[0]: row[1:] for row in table(warehouse, f"select date, {columns} from dora_daily")}
+    rows = {
+        row[0]: row[1:]
+        for row in table(warehouse, f"select date, {columns} from dora_daily where subject_kind = 'repository'")
+    }
     assert rows["06-01"] == (1, 0, 0, 0, 0, 1)
     assert rows["06-02"] == (2, 1, 1, 1, 0, 2)
     assert rows["06-08"] == (2, 1, 1, 1, 0, 8)
@@ -308,7 +323,10 @@ def test_a_window_has_28_days_from_midnight_to_midnight(warehouse: sa.Engine) ->
     assert rows["06-28"] == (2, 1, 0, 1, 0, 28)
     assert rows["06-29"] == (1, 1, 0, 1, 0, 28)
     assert rows["06-30"] == (0, 0, 0, 0, 0, 28)
-    frequency = "select date, deployment_frequency from dora_daily where date >= '2025-06-28' order by date limit 3"
+    frequency = (
+        "select date, deployment_frequency from dora_daily "
+        "where subject_kind = 'repository' and date >= '2025-06-28' order by date limit 3"
+    )
     assert table(warehouse, frequency) == [
         ("06-28", round(2 / 28, 6)),
         ("06-29", round(1 / 28, 6)),

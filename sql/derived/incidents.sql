@@ -1,5 +1,5 @@
 -- A row is an incident: an issue with one of the repository's incident labels, tied to the deployment that caused
--- it by the best evidence there is: a commit, a pull request or a version that its text names, else the time.
+-- it by the surest of its links (metrics.incident_links).
 -- Its date is when it was opened; rows that were open or touched since the range began are brought up to date.
 -- replace: created_at
 with incident_issues as (
@@ -24,91 +24,25 @@ with incident_issues as (
         limit 1
     ) as severities on true
     where issues.labels && settings.incident_labels
+      and issues.created_at < :end
       and (
-          (issues.created_at >= :start and issues.created_at < :end)
+          issues.created_at >= :start
           -- Labels may come late, and make an incident of an issue of a day that no run covers again.
-          or (issues.updated_at >= :start and issues.created_at < :end)
+          or issues.updated_at >= :start
+          or issues.closed_at is null
+          or exists (
+              select 1 from raw.incident_corrections as corrections
+              where corrections.repository = settings.repository
+                and corrections.issue_number = issues.number
+                and greatest(corrections.loaded_at, corrections.decided_at) >= :start
+          )
           or exists (
               select 1 from metrics.incidents as known
               where known.repository_id = issues.repository_id
                 and known.issue_number = issues.number
-                and known.created_at < :end
                 and (known.closed_at is null or known.closed_at >= :start)
           )
       )
-),
-
-mentions as (
-    select
-        incident_issues.repository_id,
-        incident_issues.number,
-        incident_issues.created_at,
-        split_part(mention, ':', 1) as kind,
-        substring(mention from position(':' in mention) + 1) as what
-    from incident_issues
-    cross join unnest(incident_issues.mentions) as mention
-),
-
-ties as (
-    -- The deployed commit itself, or the deployment that first contained the commit.
-    select mentions.repository_id, mentions.number, deployments.deployment_key, 'sha' as tie_rule,
-           1.0 as tie_confidence, deployments.deployed_at
-    from mentions
-    join metrics.deployments as deployments
-      on deployments.repository_id = mentions.repository_id
-     and deployments.sha like mentions.what || '%'
-     and deployments.deployed_at <= mentions.created_at
-    where mentions.kind = 'sha'
-    union all
-    select mentions.repository_id, mentions.number, shipped.deployment_key, 'sha', 0.95, shipped.deployed_at
-    from mentions
-    join metrics.deployment_commits as shipped
-      on shipped.repository_id = mentions.repository_id
-     and shipped.sha like mentions.what || '%'
-     and shipped.deployed_at <= mentions.created_at
-    where mentions.kind = 'sha' and not shipped.is_baseline
-    union all
-    select mentions.repository_id, mentions.number, shipped.deployment_key, 'pull_request', 0.9, shipped.deployed_at
-    from mentions
-    join raw.pull_requests as pull_requests
-      on pull_requests.repository_id = mentions.repository_id
-     and mentions.kind = 'number'
-     and pull_requests.number = mentions.what::integer
-    join metrics.deployment_commits as shipped
-      on shipped.repository_id = pull_requests.repository_id
-     and shipped.sha = pull_requests.merge_sha
-     and shipped.deployed_at <= mentions.created_at
-    where not shipped.is_baseline
-    union all
-    select mentions.repository_id, mentions.number, deployments.deployment_key, 'version', 0.8, deployments.deployed_at
-    from mentions
-    join metrics.deployments as deployments
-      on deployments.repository_id = mentions.repository_id
-     and mentions.kind = 'version'
-     and ltrim(deployments.version, 'v') = mentions.what
-     and deployments.deployed_at <= mentions.created_at
-    union all
-    -- No evidence in the text: the last deployment before, if it is near enough to be blamed.
-    select incident_issues.repository_id, incident_issues.number, latest.deployment_key, 'time', 0.3,
-           latest.deployed_at
-    from incident_issues
-    cross join lateral (
-        select deployments.deployment_key, deployments.deployed_at
-        from metrics.deployments as deployments
-        where deployments.repository_id = incident_issues.repository_id
-          and deployments.outcome = 'succeeded'
-          and deployments.finished_at <= incident_issues.created_at
-          and deployments.finished_at
-              >= incident_issues.created_at - incident_issues.maximum_gap_hours * interval '1 hour'
-        order by deployments.finished_at desc, deployments.deployment_key desc
-        limit 1
-    ) as latest
-),
-
-best_tie as (
-    select distinct on (repository_id, number) *
-    from ties
-    order by repository_id, number, tie_confidence desc, deployed_at desc, deployment_key
 )
 
 select
@@ -121,9 +55,13 @@ select
     incident_issues.created_at,
     incident_issues.closed_at,
     extract(epoch from incident_issues.closed_at - incident_issues.created_at) / 3600 as mttr_hours,
-    best_tie.deployment_key,
-    best_tie.tie_rule,
-    best_tie.tie_confidence,
-    extract(epoch from incident_issues.created_at - best_tie.deployed_at) / 3600 as tie_gap_hours
+    links.chain,
+    links.deployment_key,
+    links.rule as tie_rule,
+    links.confidence as tie_confidence,
+    links.gap_hours as tie_gap_hours
 from incident_issues
-left join best_tie using (repository_id, number)
+left join metrics.incident_links as links
+  on links.repository_id = incident_issues.repository_id
+ and links.issue_number = incident_issues.number
+ and links.is_chosen

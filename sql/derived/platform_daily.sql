@@ -16,7 +16,7 @@ with days as (
         ), 0)::integer as days_collected
     from ops.platform_settings as settings
     cross join ops.portfolio as portfolio
-    cross join generate_series(:start, :end - 1, interval '1 day') as day
+    cross join generate_series(:start - 29, :end - 1, interval '1 day') as day
     left join ops.collected_platform_days as collected
       on collected.subject = settings.platform || ':' || settings.community
     where day::date >= portfolio.start
@@ -33,7 +33,7 @@ said as (
         sum(score) as score_sum,
         count(score) as scores
     from raw.mentions
-    where created_at >= :start and created_at < :end
+    where created_at >= :start - 29 and created_at < :end
     group by platform, community, created_at::date
 ),
 
@@ -74,9 +74,9 @@ counted as (
         row_number() over (partition by platform, community, counter, day order by observed_on desc) as age
     from raw.platform_counters
     cross join generate_series(
-        greatest(observed_on, :start), least(observed_on + 6, :end - 1), interval '1 day'
+        greatest(observed_on, :start - 29), least(observed_on + 6, :end - 1), interval '1 day'
     ) as day
-    where observed_on >= :start - 6 and observed_on < :end
+    where observed_on >= :start - 35 and observed_on < :end
 ),
 
 standing as (
@@ -93,34 +93,59 @@ standing as (
     from counted
     where age = 1
     group by platform, community, date
+),
+
+by_day as (
+    select
+        days.platform,
+        days.community,
+        days.date,
+        case when days.platform = 'x' then standing.mentions
+             when days.is_collected and days.platform <> 'discord' then coalesce(said.mentions, 0) end as mentions,
+        case when days.is_collected and days.platform = 'stack_exchange'
+             then coalesce(said.questions, 0) end as questions,
+        case when days.is_collected and days.platform = 'stack_exchange'
+             then coalesce(said.questions_answered, 0) end as questions_answered,
+        case when days.is_collected and said.scores > 0 then said.score_sum end as score_sum,
+        standing.members,
+        standing.members_online,
+        standing.members_observed_on,
+        standing.questions_total,
+        case when days.is_collected and felt.people >= days.minimum_group then felt.sentiment end as sentiment,
+        case when days.is_collected and days.platform not in ('discord', 'x', 'youtube')
+             then coalesce(felt.mentions, 0) end as sentiment_n,
+        case when days.is_collected and felt.people >= days.minimum_group then felt.people end as sentiment_people,
+        case when days.is_collected and felt.people >= days.minimum_group
+             then felt.positive_share end as sentiment_positive_share,
+        case when days.is_collected and felt.people >= days.minimum_group
+             then felt.negative_share end as sentiment_negative_share,
+        case when days.is_collected and felt.people >= days.minimum_group then felt.methods end as sentiment_method,
+        days.days_collected
+    from days
+    left join said on said.platform = days.platform and said.community = days.community and said.date = days.date
+    left join felt on felt.platform = days.platform and felt.community = days.community and felt.date = days.date
+    left join standing
+      on standing.platform = days.platform and standing.community = days.community and standing.date = days.date
+),
+
+summed as (
+    select
+        by_day.*,
+        sum(mentions) over week as mentions_sum,
+        count(mentions) over week as mentions_week_n,
+        sum(questions) over month as questions_sum,
+        count(questions) over month as questions_month_n
+    from by_day
+    window
+        so_far as (partition by platform, community order by date),
+        week as (so_far range between interval '6 days' preceding and current row),
+        month as (so_far range between interval '29 days' preceding and current row)
 )
 
+-- Of 7 and of 30 days: unknown where a day of them is.
 select
-    days.platform,
-    days.community,
-    days.date,
-    case when days.platform = 'x' then standing.mentions
-         when days.is_collected and days.platform <> 'discord' then coalesce(said.mentions, 0) end as mentions,
-    case when days.is_collected and days.platform = 'stack_exchange' then coalesce(said.questions, 0) end as questions,
-    case when days.is_collected and days.platform = 'stack_exchange'
-         then coalesce(said.questions_answered, 0) end as questions_answered,
-    case when days.is_collected and said.scores > 0 then said.score_sum end as score_sum,
-    standing.members,
-    standing.members_online,
-    standing.members_observed_on,
-    standing.questions_total,
-    case when days.is_collected and felt.people >= days.minimum_group then felt.sentiment end as sentiment,
-    case when days.is_collected and days.platform not in ('discord', 'x', 'youtube')
-         then coalesce(felt.mentions, 0) end as sentiment_n,
-    case when days.is_collected and felt.people >= days.minimum_group then felt.people end as sentiment_people,
-    case when days.is_collected and felt.people >= days.minimum_group
-         then felt.positive_share end as sentiment_positive_share,
-    case when days.is_collected and felt.people >= days.minimum_group
-         then felt.negative_share end as sentiment_negative_share,
-    case when days.is_collected and felt.people >= days.minimum_group then felt.methods end as sentiment_method,
-    days.days_collected
-from days
-left join said on said.platform = days.platform and said.community = days.community and said.date = days.date
-left join felt on felt.platform = days.platform and felt.community = days.community and felt.date = days.date
-left join standing
-  on standing.platform = days.platform and standing.community = days.community and standing.date = days.date
+    summed.*,
+    case when mentions_week_n = 7 then mentions_sum end as mentions_week,
+    case when questions_month_n = 30 then questions_sum end as questions_month
+from summed
+where date >= :start

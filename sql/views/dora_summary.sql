@@ -17,5 +17,6 @@ select
     metrics.dora_tier('standard', 'change_failure_rate', daily.change_failure_rate) as change_failure_rate_tier,
     metrics.dora_tier('standard', 'mttr_hours', daily.mttr_hours) as mttr_tier
 from metrics.dora_daily as daily
-where daily.date > (select max(date) - 90 from metrics.dora_daily)
+where daily.subject_kind = 'repository'
+  and daily.date > (select max(date) - 90 from metrics.dora_daily)
 order by daily.date desc, daily.repository;

@@ -1,7 +1,8 @@
-"""`git log` as a stream of typed commits."""
+"""`git log` as a stream of typed commits, and of the directories that commits changed."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from metrics_assets.sources.records import Account
 
 # Mark (- for a boundary), ids, who and when, message. NUL cannot be in any of them.
 _FIELDS = ("%m", "%H", "%P", "%T", "%an", "%ae", "%at", "%cn", "%ce", "%ct", "%B")
+_DEPTH, _MOST_DIRECTORIES = 3, 100
 _LAST_SECOND = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
 
 
@@ -61,6 +63,45 @@ def log(git: Git, wanted: Iterable[str], unwanted: Iterable[str] = (), *options:
             committed_at=moment(committed),
             message=message,
         )
+
+
+def directories(git: Git, wanted: Iterable[str], unwanted: Iterable[str] = ()) -> Iterator[tuple[str, list[str]]]:
+    """The directories whose files commits changed, in the order of `log`; of a merge, against its first parent.
+
+    Only trees are compared, so that no file's contents are needed: what was moved is in both directories.
+
+    Yields:
+        A commit's sha and its directories to a depth of three, '' for the top level; the first hundred of them.
+    """
+    wanted = list(wanted)
+    if not wanted:
+        return
+    mark = secrets.token_bytes(8).hex().encode() + b":"  # no file's name can begin like this
+    parts = git.stream(
+        "log",
+        "-z",
+        f"--format=tformat:{mark.decode()}%H",
+        "--name-only",
+        "--no-renames",
+        "--diff-merges=first-parent",
+        "--no-show-signature",
+        "--no-notes",
+        "--stdin",
+        given=[*wanted, *(f"^{sha}" for sha in unwanted)],
+    )
+    sha: str | None = None
+    found: set[str] = set()
+    for part in parts:
+        if part.startswith(mark):
+            if sha is not None:
+                yield sha, sorted(found)[:_MOST_DIRECTORIES]
+            sha, found = part.removeprefix(mark).decode(), set()
+        else:
+            # (Git puts a line's end before the first name.)
+            name = part.removeprefix(b"\n").decode("utf-8", "replace")
+            found.add("/".join(name.split("/")[:-1][:_DEPTH]))
+    if sha is not None:
+        yield sha, sorted(found)[:_MOST_DIRECTORIES]
 
 
 def moment(seconds: str) -> datetime:

@@ -12,9 +12,10 @@ from itertools import islice
 from typing import TypeVar
 
 from metrics_assets.sources import records
+from metrics_assets.sources.errors import SourceError
 from metrics_assets.sources.git import messages
 from metrics_assets.sources.git.batch import ROWS, GitBatch, Position, position, usable
-from metrics_assets.sources.git.history import Logged, log, moment
+from metrics_assets.sources.git.history import Logged, directories, log, moment
 from metrics_assets.sources.git.mirror import Mirror, Snapshot
 from metrics_assets.sources.records import Account
 
@@ -68,14 +69,25 @@ def remarks(snapshot: Snapshot) -> list[str]:
     return found
 
 
-def commits(mirror: Mirror, repository_id: int, start: datetime, known: Position | None = None) -> Iterator[GitBatch]:
+def commits(
+    mirror: Mirror,
+    repository_id: int,
+    start: datetime,
+    known: Position | None = None,
+    *,
+    with_directories: bool = False,
+) -> Iterator[GitBatch]:
     """Commits of the default branch, then those that only tags reach, committed since `start`.
 
     Args:
         known: the position of the last reading. Without it, everything is read.
+        with_directories: the directories that each commit changed are read, too; also those of the commits that an
+            earlier reading read without them.
     """
     snapshot = mirror.snapshot()
     known = usable(known, start)
+    if known and with_directories and not known.get("with_directories"):
+        known = None
     held = set(_commits_at(mirror, [known["head"] or "", *known["others"]])) if known else set()
     before: str | None = known["head"] if known and known["head"] in held else None
     others_before = [sha for sha in known["others"] if sha in held] if known and before else []
@@ -92,11 +104,15 @@ def commits(mirror: Mirror, repository_id: int, start: datetime, known: Position
         (on_branch, [before] if before else [], True),
         (others, [*on_branch, *others_before], False),
     ):
-        read = (commit for commit in log(mirror.git, wanted, unwanted) if commit.committed_at >= start)
+        read = (
+            (commit, touched)
+            for commit, touched in _log(mirror, wanted, unwanted, with_directories)
+            if commit.committed_at >= start
+        )
         for several in batched(read, ROWS):
-            yield GitBatch([_record(commit, repository_id, on_default_branch) for commit in several])
+            yield GitBatch([_record(commit, repository_id, on_default_branch, touched) for commit, touched in several])
     yield GitBatch(
-        position=position(start, head=snapshot.head, others=others),
+        position=position(start, head=snapshot.head, others=others, with_directories=with_directories),
         whole_branch=before is None,
         remarks=tuple(remarks(snapshot)),
     )
@@ -164,7 +180,23 @@ def batched(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield several
 
 
-def _record(commit: Logged, repository_id: int, on_default_branch: bool) -> records.Record:
+def _log(
+    mirror: Mirror, wanted: list[str], unwanted: list[str], with_directories: bool
+) -> Iterator[tuple[Logged, list[str] | None]]:
+    """Commits with the directories that they changed; None where these are not wanted."""
+    logged = log(mirror.git, wanted, unwanted)
+    if not with_directories:
+        yield from ((commit, None) for commit in logged)
+        return
+    for commit, (sha, touched) in zip(logged, directories(mirror.git, wanted, unwanted), strict=True):
+        if sha != commit.sha:
+            raise SourceError(
+                f"{mirror.shown}: git lists its commits in two orders; run it again when nobody else changes the clone."
+            )
+        yield commit, touched
+
+
+def _record(commit: Logged, repository_id: int, on_default_branch: bool, touched: list[str] | None) -> records.Record:
     return records.Commit(
         repository_id=repository_id,
         sha=commit.sha,
@@ -178,6 +210,7 @@ def _record(commit: Logged, repository_id: int, on_default_branch: bool) -> reco
         additions=None,
         deletions=None,
         on_default_branch=on_default_branch,
+        directories=touched,
     )
 
 

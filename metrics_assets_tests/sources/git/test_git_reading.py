@@ -91,6 +91,43 @@ def test_a_commit(remote: Remote) -> None:
     assert commits[remote.sha("main")].reverts_sha == reverted
 
 
+def test_the_directories_that_commits_changed(remote: Remote) -> None:
+    with remote.writing() as write:
+        write.commit("1", "first", files={"README": "", "apps/web/pages/deep/x": "", "libs/a": ""})
+        write.commit("2", "side", parents=["1"], files={"libs/\x01 ü\\": "", "apps/web/pages/other/y": ""})
+        write.commit("3", "main", parents=["1"], files={"apps/api/z": ""})
+        write.commit("4", "nothing", parents=["3"])
+        # What a merge brings is what is new to the branch that it goes to.
+        write.commit("5", "merge", parents=["4", "2"], tree_of="2", files={"apps/api/z": ""})
+        write.commit("6", "move", parents=["5"], tree_of="2", files={"docs/z": ""})
+        write.commit("7", "many", parents=["6"], files={f"many/{n:03}/x": "" for n in range(120)})
+        write.ref("refs/heads/main", "7")
+        write.commit("8", "tagged", parents=["1"], files={"back/port": ""})
+        write.ref("refs/tags/v1", "8")
+        shas = {write.sha(str(number)): number for number in range(1, 9)}
+
+    def read(known: batch.Position | None, with_directories: bool) -> tuple[dict[int, Any], batch.Position | None]:
+        batches = list(reading.commits(remote.mirror, 1, START, known, with_directories=with_directories))
+        rows = [row for one in batches for row in one.records if isinstance(row, Commit)]
+        return {shas[row.sha]: row.directories for row in rows}, batches[-1].position
+
+    plain, position = read(None, False)
+    assert plain == dict.fromkeys(range(1, 9))
+    # They are wanted later: what was read without them is read again, and then no more.
+    found, position = read(position, True)
+    assert found.pop(7) == [f"many/{n:03}" for n in range(100)]
+    assert found == {
+        1: ["", "apps/web/pages", "libs"],
+        2: ["apps/web/pages", "libs"],
+        3: ["apps/api"],
+        4: [],
+        5: ["apps/web/pages", "libs"],
+        6: ["apps/api", "docs"],
+        8: ["back"],
+    }
+    assert read(position, True) == ({}, position)
+
+
 _HOSTILE = {
     "newlines": "\n\n\nsubject\r\nafter\n\n\n",
     "quotes": "'; drop table x; -- \" ` $(touch x) \\ %x00 %H",
