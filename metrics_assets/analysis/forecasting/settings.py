@@ -1,0 +1,50 @@
+"""What the forecasts can be told, and what is fixed for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+WEEKS: Final = 26
+WINDOW: Final = 7 * WEEKS  # days of history that a forecast looks at
+LONGEST: Final = 90  # days ahead
+QUANTILES: Final = np.array([0.1, 0.5, 0.9])
+
+# The figures that are served, and the days ahead each stands for: 1-7, 8-30, 31-90.
+SERVED: Final = (7, 30, 90)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How forecasts are made.
+
+    `units` gives the metrics' units (absent: count): they decide the scale and the bounds. `countries` (ISO
+    codes, such as DE or US) are those whose public holidays the model is told. `minimum_days` of the last 182
+    must have a value, and the last value must not be older than `silent_days`. The backtest forecasts from a day
+    in every `backtest_step` of the `backtest_days` before the origin. `training_windows` bounds the work of
+    learning; `simulated_share` of them come from simulated series, more where the real ones are few.
+    """
+
+    units: Mapping[str, str] = field(default_factory=dict)
+    countries: tuple[str, ...] = ()
+    minimum_days: int = 28
+    silent_days: int = 28
+    backtest_days: int = 126
+    backtest_step: int = 14
+    training_windows: int = 12_000
+    simulated_share: float = 0.2
+    horizons_each: int = 10  # days ahead that are drawn for each training window
+    trees: int = 120
+    leaves: int = 15
+    learning_rate: float = 0.08
+    coverage: float = 0.8
+    series_at_once: int = 1000  # bounds the memory: about 60 MB of features
+    seed: int = 20250101
