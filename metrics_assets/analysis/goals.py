@@ -133,7 +133,7 @@ def _reasons(
 def _unknown(rows: pd.DataFrame) -> list[str]:
     """Why the value of a row is not known, if it is not."""
     texts: list[str] = rows["unknown"].tolist()
-    few = np.flatnonzero((rows["state"] == "too_few").to_numpy())
+    few = np.flatnonzero(((rows["state"] == "too_few") & rows["n"].notna()).to_numpy())
     if few.size:
         n, least = rows["n"].to_numpy(dtype=np.float64), rows["minimum_n"].to_numpy(dtype=np.float64)
         for row in few.tolist():

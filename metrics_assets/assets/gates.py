@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -189,7 +190,7 @@ def _evidence(engine: sa.Engine, gates: Sequence[str], end: date) -> dict[tuple[
             ),
             {"gates": list(gates), "end": _midnight(end)},
         ):
-            one = Evidence(row.decided_at.astimezone(UTC), row.met, row.value, row.evidence_url)
+            one = Evidence(row.decided_at.astimezone(UTC), row.met, _finite(row.value), row.evidence_url)
             found.setdefault((row.gate, row.criterion), []).append(one)
     return found
 
@@ -264,3 +265,8 @@ def _array(texts: Sequence[str]) -> str:
     """Texts as PostgreSQL writes an array of them."""
     quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
+def _finite(value: float | None) -> float | None:
+    """None for NaN and infinity, which somebody may have written by SQL."""
+    return value if value is not None and math.isfinite(value) else None

@@ -85,11 +85,13 @@ def feeds_sensor(settings: Settings) -> dg.SensorDefinition:
         if days is None:
             return dg.SkipReason(f"{looked_at}: metrics.yaml wants no whole day yet.")
         context.log.info(f"{looked_at}: they have changed.")
+        hour = now // 3_600_000_000_000
         return dg.SensorResult(
             cursor=cursor,
             run_requests=[
                 dg.RunRequest(
-                    run_key=f"feeds:{hashlib.sha256(cursor.encode()).hexdigest()[:16]}",
+                    # With what was before: a folder that is as it was once has to be read again all the same.
+                    run_key=f"feeds:{hashlib.sha256(f'{context.cursor} {cursor}'.encode()).hexdigest()[:16]}:{hour}",
                     tags={RANGE_START_TAG: days[0].isoformat(), RANGE_END_TAG: days[1].isoformat()},
                 )
             ],

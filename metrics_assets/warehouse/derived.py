@@ -118,12 +118,12 @@ def replace_range(engine: sa.Engine, table: DerivedTable, start: date, end: date
     with engine.begin() as connection:
         # Runs over ranges that overlap take their turns.
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:table))"), {"table": target})
-        with first_fill(connection, target) as is_first:
+        _refresh_statistics(connection, table)
+        with first_fill(connection, target, days=(end - start).days) as is_first:
             # Early, so that the SELECT does not see what it is about to replace.
             removed = connection.exec_driver_sql(
                 f"delete from {target} where {table.date_column} >= %(start)s and {table.date_column} < %(end)s", bounds
             ).rowcount
-            _refresh_statistics(connection, table)
             older = _older_rows(connection, table, bounds)
             written = connection.exec_driver_sql(
                 f"insert into {target} ({', '.join(names)}) "
@@ -162,7 +162,7 @@ def _refresh_statistics(connection: sa.Connection, table: DerivedTable) -> None:
     changed = connection.exec_driver_sql(
         "select schemaname || '.' || relname from pg_stat_user_tables "
         "where schemaname || '.' || relname = any (%(tables)s) "
-        "and n_mod_since_analyze > 0.05 * greatest(n_live_tup, 100)",
+        "and n_mod_since_analyze > 0.05 * greatest(n_live_tup, 100) order by 1",
         {"tables": [f"{schema}.{name}" for schema, name in table.reads]},
     ).scalars()
     for name in list(changed):

@@ -1,7 +1,7 @@
 """Filling a table for the first time: without its indexes, which are made in one go when the rows are there.
 
-A third of the time that a year takes goes into indexes otherwise. Only where the table is empty: then nobody reads
-it, and the lock that this takes on it keeps nobody waiting.
+A third of the time that a year takes goes into indexes otherwise. Only where the table is empty and long ranges are
+filled: the lock that this takes keeps readers of the table waiting until it is full.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import sqlalchemy as sa
+
+_FEW_DAYS = 31
 
 _CONSTRAINTS = """
 select conname, pg_get_constraintdef(oid) as definition
@@ -22,14 +24,18 @@ from pg_index where indrelid = cast(:table as regclass) and not indisprimary ord
 
 
 @contextmanager
-def first_fill(connection: sa.Connection, table: str) -> Iterator[bool]:
+def first_fill(connection: sa.Connection, table: str, days: int | None = None) -> Iterator[bool]:
     """Within a transaction: take the key and the indexes of an empty table away, and make them again at the end.
+
+    Args:
+        days: how many days are filled; for few of them it is not worth while.
 
     Yields:
         Whether the table is empty. If so, nothing keeps rows of the same key apart until the end, when they are an
         error.
     """
-    if connection.execute(sa.text(f"select exists (select 1 from {table})")).scalar():
+    few = days is not None and days <= _FEW_DAYS
+    if few or connection.execute(sa.text(f"select exists (select 1 from {table})")).scalar():
         yield False
         return
     constraints = connection.execute(sa.text(_CONSTRAINTS), {"table": table}).all()

@@ -142,7 +142,13 @@ def _checked(metric: Metric, cells: list[Any], start: date, end: date) -> Row:
         )
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | None):
         raise _wrong(metric, f"value {value!r} of {kind} {subject} on {day} is no number")
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int | float | Decimal) or n != int(n)):
+    if n is not None and (
+        isinstance(n, bool)
+        or not isinstance(n, int | float | Decimal)
+        or not math.isfinite(n)
+        or n != int(n)
+        or abs(n) >= 2**63
+    ):
         raise _wrong(metric, f"n {n!r} of {kind} {subject} on {day} is no whole number")
     number = None if value is None else float(value)
     known = number is not None and math.isfinite(number)

@@ -107,20 +107,21 @@ def replace_scores(engine: sa.Engine, scored: Collection[pd.DataFrame], start: d
     for frame in scored:
         rows.writelines(_lines(frame))
     rows.seek(0)
-    with engine.begin() as connection, first_fill(connection, "metrics.scores"):
+    with engine.begin() as connection:
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext('metrics.scores'))"))
-        connection.execute(
-            sa.text("delete from metrics.scores where date >= :start and date < :end"), {"start": start, "end": end}
-        )
-        cursor: Any = connection.connection.cursor()
-        try:
-            cursor.copy_expert(
-                "copy metrics.scores (score, version, subject_kind, subject, date, value, coverage, components) "
-                "from stdin",
-                rows,
+        with first_fill(connection, "metrics.scores"):
+            connection.execute(
+                sa.text("delete from metrics.scores where date >= :start and date < :end"), {"start": start, "end": end}
             )
-        finally:
-            cursor.close()
+            cursor: Any = connection.connection.cursor()
+            try:
+                cursor.copy_expert(
+                    "copy metrics.scores (score, version, subject_kind, subject, date, value, coverage, components) "
+                    "from stdin",
+                    rows,
+                )
+            finally:
+                cursor.close()
     return sum(len(frame) for frame in scored)
 
 

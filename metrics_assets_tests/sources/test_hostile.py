@@ -194,7 +194,7 @@ def truth(postgres: URL, template: str, history: History) -> Iterator[dict[str, 
 
 _EMPTY = (
     "dependabot_alerts", "release_assets", "package_advisories", "package_downloads", "package_releases", "packages",
-    "mentions",
+    "mentions", "kpi_values", "events", "gate_evidence", "incident_corrections",
 )  # fmt: skip
 
 

@@ -151,7 +151,7 @@ direct_commits as (
         null::integer as number,
         commits.sha,
         commits.author_is_bot,
-        commits.authored_at as first_commit_at,
+        least(commits.authored_at, commits.committed_at) as first_commit_at,
         null::timestamptz as opened_at,
         null::timestamptz as first_review_at,
         null::timestamptz as approved_at,

@@ -127,7 +127,7 @@ reverted as (
     where reverts.reverts_sha is not null
       and repaired.deployed_at >= :start and repaired.deployed_at < :end
       and not bad.is_baseline
-      and repaired.deployment_key <> bad.deployment_key
+      and repaired.deployed_at > bad.deployed_at
       -- What is not a service's is no failure of the deployment that contained it.
       and (
           cardinality(chains.paths) = 0

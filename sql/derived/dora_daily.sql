@@ -124,7 +124,7 @@ repairs as (
         reasons.repository_id,
         reasons.chain,
         unnest(range_agg(daterange(
-            greatest(deployments.finished_at::date, reasons.restored_at::date),
+            greatest(deployments.finished_at::date, reasons.restored_at::date, reasons.detected_at::date),
             least(deployments.finished_at::date + 28, reasons.lapsed_at::date)
         ))) as span
     from ops.failure_reasons as reasons
@@ -132,7 +132,7 @@ repairs as (
       on deployments.repository_id = reasons.repository_id and deployments.chain = reasons.chain
      and deployments.deployment_key = reasons.restored_by
     where deployments.finished_at >= :start - 27 and deployments.finished_at < :end
-      and greatest(deployments.finished_at::date, reasons.restored_at::date)
+      and greatest(deployments.finished_at::date, reasons.restored_at::date, reasons.detected_at::date)
           < least(deployments.finished_at::date + 28, reasons.lapsed_at::date)
     group by reasons.repository_id, reasons.chain, reasons.restored_by
 ),
@@ -243,10 +243,14 @@ incident_steps as (
     from subject_incidents
     where created_at >= :start
     union all
-    select subject_kind, subject, case edge.sign when 1 then spans.since::date else spans.until::date end,
+    select subject_kind, subject,
+           case edge.sign when 1 then spans.since::date else least(spans.until, issues.deleted_at)::date end,
            'incidents_open', edge.sign
     from subject_incidents
     join ops.incident_spans as spans using (repository_id, issue_number)
+    -- What the provider no longer has is not open, and was not resolved.
+    left join raw.issues as issues
+      on issues.repository_id = spans.repository_id and issues.number = spans.issue_number
     cross join (values (1), (-1)) as edge (sign)
     where not spans.is_closed
     union all

@@ -75,6 +75,7 @@ mentions as (
         substring(mention from position(':' in mention) + 1) as what
     from incident_issues
     cross join unnest(incident_issues.mentions) as mention
+    where mention not like 'number:%' or mention ~ '^number:[0-9]{1,9}$'
 ),
 
 reverts as (

@@ -2,6 +2,8 @@
 -- it by the surest of its links (metrics.incident_links).
 -- Its date is when it was opened; rows that were open or touched since the range began are brought up to date.
 -- replace: created_at
+-- also replaces: (repository_id, issue_number) in (select repository_id, number from raw.issues where closed_at is null)
+-- also replaces: (repository_id, issue_number) in (select repository_id, number from raw.issues where updated_at >= :start)
 with incident_issues as (
     select
         issues.*,

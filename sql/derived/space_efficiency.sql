@@ -25,7 +25,7 @@ fed as (
         weeks.subject,
         weeks.date,
         sizes.members,
-        sizes.members >= rule.minimum as is_shown,
+        sizes.members >= rule.minimum and not is_nested.it as is_shown,
         max(daily.value) filter (where daily.metric = 'focus_hours') as focus_hours,
         max(daily.value) filter (where daily.metric = 'meeting_hours') as meeting_hours,
         max(daily.value) filter (where daily.metric = 'context_switches') as context_switches,
@@ -33,12 +33,35 @@ fed as (
     from weeks
     join sizes using (subject_kind, subject)
     cross join rule
+    -- From a team's mean and that of one within it the few others could be told.
+    cross join lateral (
+        select exists (
+            select 1
+            from sizes as larger
+            where larger.subject_kind = 'team'
+              and larger.subject <> weeks.subject
+              and larger.members - sizes.members between 1 and rule.minimum - 1
+              and not exists (
+                  select 1
+                  from ops.space_members as member
+                  where member.subject_kind = 'team'
+                    and member.subject = weeks.subject
+                    and not exists (
+                        select 1
+                        from ops.space_members as other
+                        where other.subject_kind = 'team'
+                          and other.subject = larger.subject
+                          and other.person_key = member.person_key
+                    )
+              )
+        ) as it
+    ) as is_nested
     join metrics.fed_daily as daily
       on daily.subject_kind = 'team' and daily.subject = weeks.subject and daily.date = weeks.date
     where weeks.subject_kind = 'team'
       and daily.metric in ('focus_hours', 'meeting_hours', 'context_switches', 'deep_work_share')
       and daily.state in ('ok', 'provisional')
-    group by weeks.subject, weeks.date, sizes.members, rule.minimum
+    group by weeks.subject, weeks.date, sizes.members, rule.minimum, is_nested.it
 ),
 
 focus as (
@@ -50,7 +73,14 @@ focus as (
     select
         'portfolio', portfolio.portfolio, fed.date,
         sum(fed.members) >= rule.minimum
-            and coalesce(sum(fed.members) filter (where not fed.is_shown), 0) not between 1 and rule.minimum - 1,
+            and coalesce(sum(fed.members) filter (where not fed.is_shown and focus_hours is not null), 0)
+                not between 1 and rule.minimum - 1
+            and coalesce(sum(fed.members) filter (where not fed.is_shown and meeting_hours is not null), 0)
+                not between 1 and rule.minimum - 1
+            and coalesce(sum(fed.members) filter (where not fed.is_shown and context_switches is not null), 0)
+                not between 1 and rule.minimum - 1
+            and coalesce(sum(fed.members) filter (where not fed.is_shown and deep_work_share is not null), 0)
+                not between 1 and rule.minimum - 1,
         sum((focus_hours * members)::numeric)::double precision
             / nullif(sum(members) filter (where focus_hours is not null), 0),
         sum((meeting_hours * members)::numeric)::double precision

@@ -32,7 +32,9 @@ fed as (
         max(daily.value) filter (where daily.metric = 'developer_nps') as nps,
         -- How many answered is fed by itself, or beside the score.
         coalesce(
-            max(daily.value) filter (where daily.metric = 'survey_responses')::integer,
+            -- (Of the same survey: the number of an older one says nothing.)
+            case when count(distinct daily.period_end) <= 1
+                 then max(daily.value) filter (where daily.metric = 'survey_responses')::integer end,
             min(daily.n) filter (where daily.metric <> 'survey_responses')::integer
         ) as responses
     from teams

@@ -68,6 +68,8 @@ class FedFile:
             encoding = self._look_over()
             with self.path.open(encoding=encoding, errors="replace", newline="") as file:
                 yield from self._rows(file, known)
+        except csv.Error as error:
+            self._reject(1, [], f"the first line cannot be read ({error}); it must be: {','.join(self.layout.columns)}")
         except OSError as error:
             self._reject(1, [], f"the file cannot be read ({error.strerror}); mend its permissions or remove it")
 
@@ -86,7 +88,7 @@ class FedFile:
                 for row in self.rejected:
                     padding = [""] * (len(self._header) - len(row.cells))
                     writer.writerow([*row.cells, *padding, row.problem])
-            Path(temporary).chmod(0o644)
+            Path(temporary).chmod(self.path.stat().st_mode & 0o666)
             Path(temporary).replace(beside)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
@@ -208,6 +210,11 @@ class FedFile:
         """The row without the person that it names; where cells are out of place, without all that may be one."""
         columns = [_column(cell) for cell in self._header]
         shown_cells = list(cells)
+        # What stands where no column of ours is may be anybody's name.
+        if cells == self._header:
+            shown_cells = [self._hidden_unless(cell, _column(cell)) for cell in cells]
+        elif len(cells) == len(columns):
+            shown_cells = [self._hidden_unless(cell, name) for cell, name in zip(cells, columns, strict=True)]
         if self.layout.person in columns and cells != self._header:
             place = columns.index(str(self.layout.person))
             if len(cells) == len(columns):
@@ -216,6 +223,9 @@ class FedFile:
                 kept = max(0, place - max(0, len(columns) - len(cells)))
                 shown_cells[kept:] = [_HIDDEN] * (len(cells) - kept)
         return self._separator.join(shown_cells).replace("\0", "")[:_LONGEST_CONTENT]
+
+    def _hidden_unless(self, cell: str, column: str) -> str:
+        return cell if column in self.layout.columns else _HIDDEN if cell.strip() else ""
 
 
 _UNCLOSED = "perhaps a quotation mark is not closed"
@@ -233,7 +243,7 @@ def fed_files(folder: Path) -> tuple[list[FedFile], list[str]]:
         return files, [f"{folder} cannot be read ({error.strerror}); mend its permissions."]
     for path in paths:
         name = path.name.lower()
-        if name.startswith((".", "~")) or name.endswith(REJECTED) or not path.is_file():
+        if not name.isprintable() or name.startswith((".", "~")) or name.endswith(REJECTED) or not path.is_file():
             continue
         layout = next((layout for layout in LAYOUTS if layout.fits(path)), None)
         if layout is not None:

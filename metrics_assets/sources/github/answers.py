@@ -18,12 +18,12 @@ from pydantic import AliasChoices, AliasPath, BaseModel, BeforeValidator, Config
 from metrics_assets.sources import records
 from metrics_assets.sources.records import Account
 
-_SQUASH = re.compile(r"\(#(\d+)\)\s*$")
-_MERGE = re.compile(r"^Merge pull request #(\d+) ")
+_SQUASH = re.compile(r"\(#([0-9]{1,9})\)\s*$")
+_MERGE = re.compile(r"^Merge pull request #([0-9]{1,9}) ")
 _REVERTS = re.compile(r"\bThis reverts commit ([0-9a-f]{40})\b")
 _MENTIONS = (
     ("sha", re.compile(r"\b(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,40}\b")),
-    ("number", re.compile(r"(?<![\w/])#(\d{1,9})\b")),
+    ("number", re.compile(r"(?<![\w/])#([0-9]{1,9})\b")),
     ("version", re.compile(r"\bv?(\d+\.\d+\.\d+)\b")),
 )
 # GraphQL's type names, and REST's names of the same events.
