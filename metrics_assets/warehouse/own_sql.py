@@ -147,7 +147,7 @@ def _checked(metric: Metric, cells: list[Any], start: date, end: date) -> Row:
         or not isinstance(n, int | float | Decimal)
         or not math.isfinite(n)
         or n != int(n)
-        or abs(n) >= 2**63
+        or not -(2**63) <= int(n) < 2**63
     ):
         raise _wrong(metric, f"n {n!r} of {kind} {subject} on {day} is no whole number")
     number = None if value is None else float(value)
