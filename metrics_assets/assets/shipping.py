@@ -121,16 +121,18 @@ def _repository(chain: _Chain) -> int:
 
 
 def _chains(connection: sa.Connection, start: date) -> list[_Chain]:
-    """The chains that deployed something since `start`; what is deployed of an unknown commit is no baseline."""
+    """The chains that deployed something since `start`.
+
+    The first deployment is the baseline also where its commit is not known: that is usually older than `start`, and
+    what came since is new in the second one.
+    """
     rows = connection.execute(
         sa.text(
             "with recent as (select * from metrics.deployments "
-            "where outcome = 'succeeded' and finished_at >= :start and exists (select 1 from raw.commits "
-            "where commits.repository_id = deployments.repository_id and commits.sha = deployments.sha)), "
+            "where outcome = 'succeeded' and sha is not null and finished_at >= :start), "
             "previous as (select chains.*, (select max(finished_at) from metrics.deployments as before "
             "where before.repository_id = chains.repository_id and before.chain = chains.chain "
-            "and before.finished_at < :start and before.outcome = 'succeeded' and exists (select 1 from raw.commits "
-            "where commits.repository_id = before.repository_id and commits.sha = before.sha))::text as at "
+            "and before.finished_at < :start and before.outcome = 'succeeded' and before.sha is not null)::text as at "
             "from (select distinct repository_id, chain from recent) as chains) "
             "select repository_id, chain, deployment_key, sha, deployed_at::text as deployed_at, previous.at "
             "from recent join previous using (repository_id, chain) "
