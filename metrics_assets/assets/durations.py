@@ -16,6 +16,7 @@ from metrics_assets.analysis.windows import Floats, Ints, Spans, counts, expande
 from metrics_assets.assets.derivations import Derivation, Metadata
 from metrics_assets.warehouse.columns import FOREVER, days_since_2000, read_columns, write_columns
 from metrics_assets.warehouse.derived import table_columns
+from metrics_assets.warehouse.frames import replacing_days
 
 _TABLE = "metrics.durations_daily"
 _WINDOW, _WEEK = 28, 7
@@ -70,11 +71,7 @@ def derivations() -> list[Derivation]:
 
 def measure_durations(engine: sa.Engine, start: date, end: date) -> Metadata:
     """Rebuild the rows of [start, end)."""
-    with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:table))"), {"table": _TABLE})
-        connection.execute(
-            sa.text(f"delete from {_TABLE} where date >= :start and date < :end"), {"start": start, "end": end}
-        )
+    with replacing_days(engine, _TABLE, start, end) as connection:
         measured = _Measured(connection, start, end)
         if not measured.subjects:
             return {"rows": 0}

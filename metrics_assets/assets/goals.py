@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from metrics_assets.assets.derivations import Derivation, Metadata
 from metrics_assets.catalogue.goals import Goal, load_goals
 from metrics_assets.catalogue.metrics import Catalogue, load_catalogue
-from metrics_assets.warehouse.frames import copy_rows
+from metrics_assets.warehouse.frames import copy_rows, replacing_days
 
 # A figure that has a row on the last day of its period alone stands until the next one.
 GRAIN_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92}
@@ -243,11 +243,7 @@ def replace_frame(engine: sa.Engine, table: str, frame: pd.DataFrame, start: dat
     """
     columns = [_cells(frame[name], whole=name == "n") for name in frame.columns]
     buffer = io.StringIO("".join(f"{line}\n" for line in map(",".join, zip(*columns, strict=True))))
-    with engine.begin() as connection:
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:table))"), {"table": table})
-        connection.execute(
-            sa.text(f"delete from {table} where date >= :start and date < :end"), {"start": start, "end": end}
-        )
+    with replacing_days(engine, table, start, end) as connection:
         copy_rows(connection, table, list(frame.columns), buffer)
     return len(frame)
 

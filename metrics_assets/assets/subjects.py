@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
 
-from metrics_assets.warehouse.frames import copy_rows
+from metrics_assets.warehouse.frames import copy_rows, replacing_days
 
 Flags = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
@@ -166,12 +166,7 @@ def replace_subject_days(
         rows.to_csv(buffer, index=False, header=False, float_format="%.15g")
         names = list(rows.columns)
     buffer.seek(0)
-    with engine.begin() as connection:
-        # Runs over ranges that overlap take their turns.
-        connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:table))"), {"table": table})
-        connection.execute(
-            sa.text(f"delete from {table} where date >= :start and date < :end"), {"start": start, "end": end}
-        )
+    with replacing_days(engine, table, start, end) as connection:
         if frames:
             copy_rows(connection, table, names, buffer)
     return sum(len(frame) for frame in frames)

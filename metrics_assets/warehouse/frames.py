@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -62,15 +63,30 @@ def replace_days(
     for row in frame.itertuples(index=False, name=None):
         writer.writerow([_cell(value) for value in row])
     buffer.seek(0)
+    with replacing_days(engine, table, start, end, only) as connection:
+        copy_rows(connection, table, list(frame.columns), buffer)
+    return len(frame)
+
+
+@contextmanager
+def replacing_days(
+    engine: sa.Engine, table: str, start: date, end: date, only: Mapping[str, str] | None = None
+) -> Iterator[sa.Connection]:
+    """A transaction in which the rows of `table` with date in [start, end) are gone, to be written anew.
+
+    Args:
+        only: columns and values that tell the rows that go from others of the same table.
+    """
+    only = only or {}
     conditions = "".join(f" and {column} = :{column}" for column in only)
     with engine.begin() as connection:
+        # Runs over ranges that overlap take their turns.
         connection.execute(sa.text("select pg_advisory_xact_lock(hashtext(:table))"), {"table": table})
         connection.execute(
             sa.text(f"delete from {table} where date >= :start and date < :end{conditions}"),
             {"start": start, "end": end, **only},
         )
-        copy_rows(connection, table, list(frame.columns), buffer)
-    return len(frame)
+        yield connection
 
 
 def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str] | None, rows: io.StringIO) -> None:
