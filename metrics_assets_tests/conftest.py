@@ -34,6 +34,18 @@ hypothesis.settings.register_profile("shared", deadline=None)
 hypothesis.settings.load_profile("shared")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Forget the Dagster instance of an earlier test.
+
+    An instance that is entered twice, as a tick does with the one it is given, leaves its state storage behind as the
+    current one when it is gone; whatever builds definitions next then fails.
+    """
+    from dagster._core.storage.defs_state import base
+
+    base._current_storage.set(None)
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[URL]:
     """The URL of an embedded server of this test process; its databases are the tests' own."""
