@@ -34,8 +34,15 @@ NO_ASSETS = {
     ("metrics", "catalogue"),
     ("metrics", "metric_bands"),
     ("metrics", "tier_bands"),
+    ("metrics", "known_events"),
+    # Written with metrics.forecasts.
+    ("metrics", "forecast_paths"),
+    ("metrics", "forecast_scenarios"),
+    ("metrics", "goal_forecasts"),
     ("ops", "collection_log"),
     ("ops", "collection_state"),
+    ("ops", "alerts"),
+    ("ops", "alert_outcomes"),
 }
 
 

@@ -40,7 +40,7 @@ def on(text: str) -> date:
 
 
 def record(record_type: type[R], **given: Any) -> R:
-    """A record of repository 1: what is not given is null, empty or 0; texts become times and accounts."""
+    """A record (of repository 1): what is not given is null, empty or 0; texts become times and accounts."""
     values: dict[str, Any] = {}
     for field in dataclasses.fields(record_type):
         value = given.pop(field.name, None)
@@ -53,7 +53,7 @@ def record(record_type: type[R], **given: Any) -> R:
             value = {"int": 0, "bool": False, "str": ""}.get(kind, [] if kind.startswith("list") else None)
         values[field.name] = value
     assert not given, f"{record_type.__name__} has no {', '.join(given)}"
-    if not values["repository_id"]:
+    if values.get("repository_id") == 0:
         values["repository_id"] = REPOSITORY
     return record_type(**values)
 
