@@ -1,11 +1,16 @@
 """How good and how dear the predictions are: forecasts of real and of simulated daily series, and of very many.
 
-    python benchmarks/predict.py [--data ../shared/data] [--series 20000] [--origins 6]
+    python benchmarks/predict.py [accuracy] [speed] [warehouse] [detection] [--data ../shared/data] [--series 20000]
 
-Prints for 7, 30 and 90 days ahead: the CRPS relative to the seasonal naive forecast of the same run, the MASE, the
-coverage of the 80 % interval, then the seconds and the peak memory of one refresh of many series. "Relative" is the
-mean scaled CRPS of all series and origins over that of the naive forecast; a group's mean weighs each kind of series
-alike. Real series are of several years: each is moved by whole weeks so that all end on one day and can be pooled.
+Without a section all of them run, each in a process of its own, so that each has its own peak of memory.
+
+accuracy: for 7, 30 and 90 days ahead the CRPS relative to the seasonal naive forecast of the same run, the MASE, and
+the coverage of the 80 % interval, of forecasts made as the asset makes them. "Relative" is the mean scaled CRPS of all
+series and origins over that of the naive forecast; a group's mean weighs each kind of series alike. Real series are of
+several years: each is moved by whole weeks so that all end on one day and can be pooled. The forecasts' settings were
+chosen by the first half of the series (by a hash of their names); believe the second half.
+speed: one refresh of many series through the functions. warehouse: the asset's run in an embedded PostgreSQL in a
+temporary folder, on 20 metrics of each repository. detection: benchmarks/detect.py.
 """
 
 from __future__ import annotations
@@ -14,7 +19,12 @@ import argparse
 import gzip
 import json
 import resource
+import shutil
+import subprocess
+import sys
+import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -23,12 +33,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from metrics_assets.analysis.forecasting import Settings, forecast, refresh
+from metrics_assets.analysis.forecasting import Settings, forecast, grid_of, look_ahead
 from metrics_assets.analysis.forecasting.errors import absolute_error, covered, crps
 from metrics_assets.analysis.forecasting.grid import read_grid
 from metrics_assets.analysis.forecasting.naive import seasonal_error, seasonal_naive
 from metrics_assets.analysis.forecasting.settings import LONGEST, SERVED, Floats
 
+SECTIONS = ("accuracy", "speed", "warehouse", "detection")
 END = date(2026, 8, 30)  # a Sunday
 LONGEST_HISTORY = 1200
 TOTALS = ("stars", "forks", "stars_total")
@@ -37,20 +48,40 @@ LONG_HISTORY = 180
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", help=", ".join(SECTIONS))
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[2] / "shared" / "data")
-    parser.add_argument("--series", type=int, default=20_000, help="for the measure of speed; 0: none")
-    parser.add_argument("--origins", type=int, default=6, help="for the measure of quality; 0: none")
+    parser.add_argument("--series", type=int, default=20_000, help="for the measures of speed")
+    parser.add_argument("--origins", type=int, default=6, help="for the measure of accuracy")
     arguments = parser.parse_args()
-    if arguments.origins:
-        origins = [END - timedelta(days=90 + 91 * number) for number in range(arguments.origins)]
-        if (arguments.data / "registries").is_dir():
-            show("real series", compare(pd.concat(real_series(arguments.data)), origins))
-        else:
-            print(f"No real series: {arguments.data} is not there.")
-        show("simulated series", compare(simulated_series(120, 800, seed=4), origins[:3]))
-    if arguments.series:
+    sections = arguments.sections or list(SECTIONS)
+    if unknown := sorted(set(sections) - set(SECTIONS)):
+        parser.error(f"there is no section {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    if len(sections) > 1:
+        options = [f"--data={arguments.data}", f"--series={arguments.series}", f"--origins={arguments.origins}"]
+        for section in sections:
+            subprocess.run([sys.executable, __file__, section, *options], check=True)
+    elif sections == ["accuracy"]:
+        accuracy(arguments.data, arguments.origins)
+    elif sections == ["speed"]:
         speed(arguments.series)
+    elif sections == ["warehouse"]:
+        in_warehouse(arguments.series)
+    else:
+        subprocess.run([sys.executable, str(Path(__file__).with_name("detect.py"))], check=True)
+
+
+def accuracy(data: Path, count: int) -> None:
+    """Print how good forecasts from `count` days, three months apart, were."""
+    origins = [END - timedelta(days=90 + 91 * number) for number in range(count)]
+    if (data / "registries").is_dir():
+        compared = compare(pd.concat(real_series(data)), origins)
+        show("real series", compared)
+        show("real series, first half", compared[compared["half"] == 0], short=True)
+        show("real series, second half", compared[compared["half"] == 1], short=True)
+    else:
+        print(f"No real series: {data} is not there.")
+    show("simulated series", compare(simulated_series(120, 800, seed=4), origins[:3]))
 
 
 def compare(daily: pd.DataFrame, origins: list[date]) -> pd.DataFrame:
@@ -60,7 +91,7 @@ def compare(daily: pd.DataFrame, origins: list[date]) -> pd.DataFrame:
         lately = daily[(daily["date"] <= origin) & (daily["date"] > origin - timedelta(days=365))]
         counts = lately.groupby(["metric", "subject"], observed=True)["value"].count()
         enough = pd.MultiIndex.from_frame(daily[["metric", "subject"]]).isin(counts[counts >= FEWEST_DAYS].index)
-        some = daily[enough]
+        some = daily[enough & (daily["date"] > origin - timedelta(days=Settings().history_days)).to_numpy()]
         # The answer of the days after the origin, from the same reader.
         after = read_grid(some, origin + timedelta(days=LONGEST), {})
         before = read_grid(some[some["date"] <= origin], origin, {})
@@ -73,7 +104,7 @@ def compare(daily: pd.DataFrame, origins: list[date]) -> pd.DataFrame:
         scale = np.nan_to_num(seasonal_error(window))
         ahead = np.tile(np.arange(1, LONGEST + 1), (len(series), 1))
         naive = seasonal_naive(window, ahead, before.lower, before.upper)
-        made = forecast(some, origin)
+        made = forecast(some, origin, settings=Settings().for_series(len(series)))
         served = made[["p10", "p50", "p90"]].to_numpy().reshape(len(series), LONGEST, 3)
         method = made["method"].to_numpy().reshape(len(series), LONGEST)
         for number in np.flatnonzero((scale > 0) & ~np.isnan(served[:, 0, 0]) & ~np.isnan(actual).all(axis=1)):
@@ -81,13 +112,15 @@ def compare(daily: pd.DataFrame, origins: list[date]) -> pd.DataFrame:
                 values[number] / scale[number]
                 for values in (crps(actual, served), crps(actual, naive), absolute_error(actual, served))
             ]
+            metric, subject = before.keys["metric"].iloc[number], before.keys["subject"].iloc[number]
             inside, first = covered(actual[number], served[number]), 0
             for horizon in SERVED:
                 if not np.isnan(actual[number, :horizon]).all():
                     rows.append(
                         {
                             "long": known[number] >= LONG_HISTORY,
-                            "group": before.keys["metric"].iloc[number],
+                            "half": zlib.crc32(f"{metric}|{subject}".encode()) % 2,
+                            "group": metric,
                             "horizon": horizon,
                             "crps": np.nanmean(scores[0][:horizon]),
                             "naive_crps": np.nanmean(scores[1][:horizon]),
@@ -101,17 +134,17 @@ def compare(daily: pd.DataFrame, origins: list[date]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show(title: str, compared: pd.DataFrame) -> None:
+def show(title: str, compared: pd.DataFrame, short: bool = False) -> None:
     """Print the figures of all series of 180 days and more, of all but totals, of each group, and of short ones."""
-    short, compared = compared[~compared["long"]], compared[compared["long"]]
-    print(f"\n{title}: {len(compared) // len(SERVED)} forecasts, {len(short) // len(SERVED)} of short histories")
+    young, compared = compared[~compared["long"]], compared[compared["long"]]
+    print(f"\n{title}: {len(compared) // len(SERVED)} forecasts, {len(young) // len(SERVED)} of short histories")
     print(f"{'':26}{'relative CRPS':>21}{'MASE':>21}{'coverage of 1-7 8-30 31-90':>30}{'naive served':>21}")
     flows = compared[~compared["group"].isin(TOTALS)]
     parts = [
         ("all", compared),
         ("without totals", flows),
-        *((str(key), part) for key, part in compared.groupby("group")),
-        *([("short histories", short)] if len(short) else []),
+        *((str(key), part) for key, part in compared.groupby("group") if not short),
+        *([("short histories", young)] if len(young) else []),
     ]
     for name, part in parts:
         sums = part.groupby("horizon")[["crps", "naive_crps", "mase", "covered", "days", "naive"]].sum()
@@ -124,17 +157,79 @@ def show(title: str, compared: pd.DataFrame) -> None:
 
 
 def speed(series: int) -> None:
-    """Print what one refresh of `series` series of a year costs."""
-    daily = simulated_series(series, 365, seed=9)
+    """Print what one refresh of `series` series of a year and more costs, as the asset makes it."""
+    settings = Settings().for_series(series)
+    grid = read_grid(simulated_series(series, settings.history_days, seed=9), END, {})
+    assert grid is not None
+    values, keys = grid.values.copy(), grid.keys.copy()
     before = _peak_megabytes()
-    started, cpu = time.perf_counter(), time.process_time()
-    made, judged = refresh(daily, END, settings=Settings())
+    started, worked = time.perf_counter(), time.process_time()
+    outlook = look_ahead(grid_of(keys, END, values, np.full(len(keys), "count")), settings=settings)
     seconds = time.perf_counter() - started
     print(
-        f"\n{series} series x 365 days refreshed: {seconds:.0f} s ({time.process_time() - cpu:.0f} s of CPU), "
-        f"peak {_peak_megabytes():.0f} MB ({before:.0f} MB before, with the input); "
-        f"{len(made)} forecast rows, {len(judged)} backtest rows"
+        f"\n{len(keys)} series x {grid.days} days refreshed: {seconds:.0f} s ({time.process_time() - worked:.0f} s of "
+        f"CPU), peak {_peak_megabytes():.0f} MB ({before:.0f} MB before, with the making of the input); "
+        f"{np.sum(~np.isnan(outlook.paths[:, 0, 0]))} served"
     )
+
+
+# A repository on a day, r is the repository: exponential numbers, fewer at the weekend, in the table's order.
+_FILL = """
+insert into ops.portfolio (portfolio, start, settle_days, minimum_group, person_key_check)
+values ('benchmark', '2025-01-01', 3, 3, 'x');
+
+select setseed(0.5);
+
+insert into metrics.repository_daily
+select r, 'acme/' || r, day, m[1], day - date '2020-01-01' + m[2], m[3], day - date '2020-01-01', m[5], m[6], m[7] + 20,
+       m[8], m[9], m[10], m[11] + 9, m[12], m[13], m[14], m[15], 90 + m[1], 60 + m[2], 30 + m[3], m[5] + 5, m[6] + 1,
+       24 * random(), 9, 9 * random(), 9, m[9], 9 * random(), 9, m[6], m[7] / 3, m[3]
+from generate_series(1, {repositories}) as r
+cross join lateral (select 2 * power(mod(r, 17), 1.5) + 0.1 as rate) as busy
+cross join lateral (
+    select date '{first}' + number as day,
+           case when mod(number, 7) > 4 then 0.4 * rate else rate end as rate_of_day
+    from generate_series(0, {days} - 1) as number
+) as calendar
+cross join lateral (
+    select array_agg((-ln(1 - random()) * rate_of_day + 0 * number)::integer) as m from generate_series(1, 15) as number
+) as made
+"""
+
+
+def in_warehouse(series: int) -> None:
+    """Print what the asset's run costs on `series` series in PostgreSQL, and on 500 of them."""
+    import sqlalchemy as sa
+    from sqlalchemy.engine import make_url
+
+    from metrics_assets.assets.forecasts import derivation
+    from metrics_assets.warehouse import embedded
+    from metrics_assets.warehouse.engine import create_engine, ensure_database
+    from metrics_assets.warehouse.migrate import migrate
+
+    home = Path(tempfile.mkdtemp(prefix="ma-"))
+    try:
+        for some in (500, series):
+            name = f"benchmark_{some}"
+            url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database=name)
+            ensure_database(url)
+            engine = create_engine(url)
+            migrate(engine)
+            days = Settings().history_days
+            first = END - timedelta(days=days - 1)
+            with engine.begin() as connection:
+                connection.exec_driver_sql(_FILL.format(repositories=some // 20, first=first, days=days))
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(sa.text("vacuum analyze metrics.repository_daily"))
+            before = _peak_megabytes()
+            said = derivation().run(engine, END, END + timedelta(days=1))
+            print(
+                f"\n{some} series in PostgreSQL: peak {_peak_megabytes():.0f} MB ({before:.0f} MB before); {dict(said)}"
+            )
+            engine.dispose()
+    finally:
+        embedded.stop(home)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def _peak_megabytes() -> float:

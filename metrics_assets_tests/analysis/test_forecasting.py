@@ -12,16 +12,24 @@ from pandas.testing import assert_frame_equal
 from metrics_assets.analysis.forecasting import (
     BACKTEST_COLUMNS,
     FORECAST_COLUMNS,
+    HORIZONS,
     Settings,
     backtest,
+    continued,
+    figure_rows,
     forecast,
     goal_date,
+    look_ahead,
     refresh,
+    scenario_rows,
     scenarios,
 )
+from metrics_assets.analysis.forecasting.backtesting import MIXED, NAIVE, POOLED, TOO_FEW, Evidence, choose
 from metrics_assets.analysis.forecasting.errors import absolute_error, covered, crps
-from metrics_assets.analysis.forecasting.grid import restore, stabilise
-from metrics_assets.analysis.forecasting.naive import NORMAL_DECILE, seasonal_error, seasonal_naive
+from metrics_assets.analysis.forecasting.features import next_level
+from metrics_assets.analysis.forecasting.figures import significant
+from metrics_assets.analysis.forecasting.grid import read_grid, restore, stabilise
+from metrics_assets.analysis.forecasting.naive import NORMAL_DECILE, drift, seasonal_error, seasonal_naive
 from metrics_assets.analysis.forecasting.pooled import rest_days
 from metrics_assets.analysis.forecasting.settings import WINDOW
 from metrics_assets.analysis.forecasting.widths import calibrate
@@ -198,7 +206,7 @@ def test_the_backtest_says_how_good_the_served_forecast_was() -> None:
     assert rows["horizon"].tolist() == [7, 30, 90] * 4
     better = rows[rows["beats_naive"] == True]  # noqa: E712 (a column of objects)
     assert len(better) > 0
-    assert set(better["method"]) <= {"pooled", "mixed"}
+    assert set(better["method"]) <= {"pooled", "mixed", "drift"}
     assert rows["coverage"].between(0, 1).all()
     assert (rows["n"] > 0).all()
 
@@ -241,6 +249,17 @@ def test_seasonal_naive_by_hand() -> None:
     assert found[0, :, 1].tolist() == [2, 7, 2]  # Sunday's own value is a week old
     np.testing.assert_allclose(found[0, :, 2], [2 + NORMAL_DECILE, 7 + NORMAL_DECILE, 2 + NORMAL_DECILE * math.sqrt(2)])
     assert found[0, 2, 0] == pytest.approx(2 - NORMAL_DECILE * math.sqrt(2))
+
+
+def test_drift_by_hand() -> None:
+    window = np.full((2, WINDOW), np.nan)
+    window[0, -5:] = [10, 10, 12, 16, 18]  # 2 a day, off by 2, 0, 2 and 0
+    window[1, -4:-1] = [5, 4, 3]  # nothing of the last day
+    found = drift(window, np.array([[1, 8], [1, 8]]), np.zeros(2), np.full(2, np.inf))
+    assert found[:, :, 1].tolist() == [[20, 34], [1, 0]]
+    spread = NORMAL_DECILE * math.sqrt(2) * math.sqrt(8 * (1 + 8 / 4))
+    np.testing.assert_allclose(found[0, 1], [max(34 - spread, 18), 34, 34 + spread])
+    assert found[1, 0].tolist() == [1, 1, 1]
 
 
 def test_errors_by_hand() -> None:
@@ -309,16 +328,105 @@ def test_the_goal_date_of_simulated_paths() -> None:
         goal_date(path([math.nan], [math.nan], [math.nan]), 5)
 
 
-def test_scenarios_multiply_the_growth_and_not_the_value() -> None:
-    found = scenarios(path([100.0], [110.0], [120.0]), now=100)
+def test_scenarios_multiply_the_change_and_not_the_value() -> None:
+    found = scenarios(np.array([[100.0, 110, 120]]), np.array([100.0]))
     assert list(found) == ["pessimistic", "realistic", "optimistic"]
-    assert found["pessimistic"][["p10", "p50", "p90"]].to_numpy()[0] == pytest.approx([100, 107, 114])
-    assert found["optimistic"][["p10", "p50", "p90"]].to_numpy()[0] == pytest.approx([100, 113, 126])
-    assert scenarios(path([0.0], [1.0], [9.0]), now=10)["optimistic"]["p10"].tolist() == [0.0]
+    assert found["pessimistic"].tolist() == [pytest.approx([100, 107, 114])]
+    assert found["realistic"].tolist() == [[100, 110, 120]]
+    assert found["optimistic"].tolist() == [pytest.approx([100, 113, 126])]
 
 
-def test_the_model_is_told_of_public_holidays_when_it_has_countries() -> None:
-    assert rest_days(date(2025, 12, 24), 4, ("DE", "FR")).tolist() == [0, 1, 0.5, 0]
-    assert rest_days(date(2025, 12, 24), 4, ()).tolist() == [0, 0, 0, 0]
-    quick = Settings(countries=("DE",), trees=15, training_windows=900, backtest_step=42)
+def test_the_optimistic_scenario_is_never_the_worse_one() -> None:
+    falling = np.array([[80.0, 90, 105]])
+    found = scenarios(falling, np.array([100.0]))
+    assert found["pessimistic"].tolist() == [pytest.approx([74, 87, 103.5])]
+    assert found["optimistic"].tolist() == [pytest.approx([86, 93, 106.5])]
+    of_bugs = scenarios(falling, np.array([100.0]), better="lower")
+    assert of_bugs["optimistic"].tolist() == [pytest.approx([74, 87, 103.5])]
+    assert scenarios(np.array([[0.0, 1, 9]]), np.array([10.0]))["pessimistic"][0, 0] == 0
+
+
+def test_a_path_goes_on_with_its_growth_and_its_weekdays() -> None:
+    weeks = np.tile([10.0, 10, 10, 10, 10, 0, 0], 4) + np.arange(28)  # grows by 1 a day
+    paths = np.stack([weeks - 2, weeks, weeks + 2], axis=-1)
+    further = continued(paths, 14)
+    np.testing.assert_allclose(further[:, 1], np.tile([10.0, 10, 10, 10, 10, 0, 0], 2) + np.arange(28, 42))
+    assert further[13, 2] - further[13, 1] == pytest.approx(2 * math.sqrt(42 / 28))
+    assert continued(paths, 60, upper=50.0).max() == 50
+    assert continued(paths[:1], 3).tolist() == [pytest.approx([10 - 2 * n, 10, 10 + 2 * n]) for n in np.sqrt([2, 3, 4])]
+
+
+def test_the_model_is_told_of_public_holidays() -> None:
+    christmas = frozenset({date(2025, 12, 25), date(2025, 12, 26)})
+    assert rest_days(date(2025, 12, 24), 4, christmas).tolist() == [0, 1, 1, 0]
+    quick = Settings(holidays=christmas, trees=15, training_windows=900, backtest_step=42)
     assert np.isfinite(forecast(daily(WEEK * 20), ORIGIN, 7, quick)["p50"]).all()
+
+
+def evidence(days: list[int], raw: list[list[float]], group: list[int]) -> Evidence:
+    """The same days and mean CRPS of naive, pooled, mixed and drift forecasts for every block of each series."""
+    found = Evidence.none(len(days))
+    found.days[:] = found.scaled_days[:] = np.array(days)[:, None]
+    found.raw_crps[:] = found.crps[:] = (np.array(raw) * np.array(days)[:, None])[:, None]
+    found.group[:] = group
+    return found
+
+
+def test_few_days_of_its_own_do_not_outweigh_what_all_similar_series_say() -> None:
+    usual, other = [2.0, 1.0, 1.5, 9.0], [1.0, 1.3, 0.9, 9.0]
+    found = evidence(
+        [1000, 4, 500, 4, 0, 0], [usual, other, other, [0.0, 0.1, 0.1, 0.1], other, other], [0, 0, 0, 0, 0, 2]
+    )
+    steady = np.arange(6) == 3
+    method = choose(found, np.array([True, True, True, True, True, False]), steady)
+    # as most; few days; its own many days; weeks that repeat exactly; no day; too short
+    assert method[:, 0].tolist() == [POOLED, POOLED, MIXED, NAIVE, POOLED, TOO_FEW]
+
+
+def test_a_group_without_any_backtest_takes_what_all_others_say_and_the_model_without_any() -> None:
+    found = evidence([100, 0], [[1.0, 2.0, 3.0, 4.0], [0, 0, 0, 0]], [0, 2])
+    assert choose(found, np.ones(2, dtype=bool), np.zeros(2, dtype=bool))[1].tolist() == [NAIVE] * 3
+    assert choose(Evidence.none(1), np.ones(1, dtype=bool), np.zeros(1, dtype=bool))[0].tolist() == [POOLED] * 3
+
+
+def test_without_any_change_a_total_stays_and_a_count_has_its_weekdays() -> None:
+    window = np.array([np.resize(WEEK, WINDOW), np.arange(WINDOW) + 5.0])
+    level = next_level(window)
+    assert level[0].tolist() == WEEK
+    assert level[1].tolist() == [WINDOW + 4.0] * 7
+
+
+def test_the_figures_say_what_backs_them() -> None:
+    values = pd.concat([some_series(), daily(WEEK * 3, "a/short"), daily(WEEK * 4 + [1], "a/young")])
+    grid = read_grid(values, ORIGIN, UNITS)
+    assert grid is not None
+    outlook = look_ahead(grid, settings=QUICK_UNITS)
+    rows = figure_rows(outlook)
+    assert rows["horizon"].tolist() == list(HORIZONS) * 6
+    assert (rows["target_on"] == [ORIGIN + timedelta(days=days) for days in rows["horizon"]]).all()
+    short = rows[rows["subject"] == "a/short"]
+    assert set(short["method"]) == {"too_few"}
+    assert set(short["reason"]) == {"21 of the last 182 days have a value; 28 are needed."}
+    young = rows[rows["subject"] == "a/young"].set_index("horizon")
+    assert young.loc[30, "beats_naive"] is None
+    assert young.loc[30, "reason"].startswith("Nothing could be compared in the backtest yet")
+    assert young.loc[180, "method"] == "extended"
+    served = rows[rows["method"].isin(["seasonal_naive", "pooled", "mixed", "drift"]) & (rows["n"] > 0)]
+    assert (served["reason"].isna() == served["beats_naive"].astype(bool)).all()
+    assert rows.loc[rows["metric"] == "reviewed_share", "p90"].max() <= 1
+    assert rows["p10"].min() >= 0
+    with pytest.raises(ValueError, match="an outlook of 90 days, not of 30"):
+        figure_rows(look_ahead(grid, 30, QUICK_UNITS))
+    some = scenario_rows(outlook, {"stars_total": "higher"})
+    assert some["scenario"].tolist() == ["pessimistic", "realistic", "optimistic"] * 4
+    assert all(part.is_monotonic_increasing for _, part in some.groupby("horizon")["p50"])
+
+
+def test_a_number_is_kept_to_seven_digits() -> None:
+    found = significant(np.array([0.0, -1234567.89, 1 / 3, math.nan, 5e-300]))
+    np.testing.assert_array_equal(found, [0.0, -1234568.0, 0.3333333, math.nan, 5e-300])
+
+
+def test_few_series_are_less_work() -> None:
+    assert Settings().for_series(10).training_windows < Settings().for_series(2000).training_windows
+    assert Settings().for_series(100_000) == Settings()

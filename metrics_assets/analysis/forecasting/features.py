@@ -37,8 +37,8 @@ def features(window: Floats, horizons: Integers, age: Integers, target_weekday: 
     """Describe rows of a series and an origin.
 
     `window` [rows, 182] holds the stabilised values up to the origin, `horizons` [rows, horizons] the days ahead,
-    `age` [rows] the days since the first value, `target_weekday` and `holiday` (the share of the countries that
-    rest; both [rows, horizons]) describe the day to forecast.
+    `age` [rows] the days since the first value, `target_weekday` and `holiday` (1 where people rest; both
+    [rows, horizons]) describe the day to forecast.
     """
     level = mean_or(window[:, -28:], mean(window))
     means = {days: mean_or(window[:, -days:], level) for days in MEANS}
@@ -50,7 +50,7 @@ def features(window: Floats, horizons: Integers, age: Integers, target_weekday: 
     deviation = spread(window[:, -91:])
     scale = np.maximum(np.maximum(weekly, 0.5 * deviation), SMALLEST_SCALE)
     ratio = _step_ratio(window, steps)
-    stock = np.clip((0.3 - ratio) / 0.2, 0.0, 1.0)
+    stock = _stock(ratio)
     profile = _weekday_profile(window) * (1 - stock)[:, None]
 
     weekday = (horizons - 1) % 7
@@ -91,8 +91,7 @@ def features(window: Floats, horizons: Integers, age: Integers, target_weekday: 
         slopes[3] * 28 / scale,
         slopes[4] * 91 / scale,
     ]
-    # A weekday without a value is far too rare for a word of its own: the level stands in.
-    recent = mean_or(np.swapaxes(window.reshape(-1, WEEKS, 7)[:, -4:], 1, 2), level[:, None])
+    recent = _recent_weekdays(window, level)
     of_day = [
         horizons,
         (np.take_along_axis(last_of_weekday(window), weekday, axis=1) - base) / ahead,
@@ -109,6 +108,27 @@ def features(window: Floats, horizons: Integers, age: Integers, target_weekday: 
     for number, value in enumerate(of_day, start=len(of_series)):
         told[:, :, number] = value
     return Features(told, base, ahead, stock)
+
+
+def next_level(window: Floats) -> Floats:
+    """Return [rows, 7]: what the week ahead would be without any change, in the unit of `window` [rows, 182].
+
+    Of a series that goes on from its last value this; of one that moves around a level the mean of the same weekday
+    of the last four weeks.
+    """
+    stock = _stock(_step_ratio(window, window[:, 1:] - window[:, :-1]))[:, None]
+    level = mean_or(window[:, -28:], mean(window))
+    return stock * last_known(window)[:, None] + (1 - stock) * _recent_weekdays(window, level)
+
+
+def _stock(step_ratio: Floats) -> Floats:
+    return np.clip((0.3 - step_ratio) / 0.2, 0.0, 1.0)
+
+
+def _recent_weekdays(window: Floats, level: Floats) -> Floats:
+    """Return [rows, 7]: the mean of each weekday of the last four weeks, the weekday after the last day first."""
+    # A weekday without a value is far too rare for a word of its own: the level stands in.
+    return mean_or(np.swapaxes(window.reshape(-1, WEEKS, 7)[:, -4:], 1, 2), level[:, None])
 
 
 def _step_ratio(window: Floats, steps: Floats) -> Floats:

@@ -9,8 +9,8 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr  # type: ignore[import-untyped]
 
+from metrics_assets.analysis.forecasting.continuing import continued
 from metrics_assets.analysis.forecasting.naive import NORMAL_DECILE
 from metrics_assets.analysis.forecasting.settings import Floats
 
@@ -42,6 +42,7 @@ def goal_date(
     due: date | None = None,
     dates: Sequence[date] | None = None,
     until: date | None = None,
+    highest: float = np.inf,
 ) -> GoalDate:
     """Return the day on which the series first meets `target`.
 
@@ -49,8 +50,8 @@ def goal_date(
     [paths, days] with their `dates`. Of quantiles, the chance to have met the target by a day is the greatest chance
     to meet it on a day up to it, the value being split-normal between the quantiles: right for totals and levels; for
     a noisy daily count, which may meet a target by chance on any day, it is too low, and simulated paths are
-    better. `until` (or a later `due`) continues quantiles beyond the forecast: the median by its mean
-    growth, the interval by the root of time.
+    better. `until` (or a later `due`) continues quantiles beyond the forecast, as `continued`; `highest` is the
+    greatest value that there can be.
 
     Raises ValueError for an empty path, one with unknown values, or paths without as many dates.
     """
@@ -60,7 +61,7 @@ def goal_date(
         quantiles, days = _quantiles(path)
         forecast_days = len(days)
         wanted = max((day for day in (until, due) if day is not None), default=days[-1])
-        quantiles, days = _continued(quantiles, days, wanted)
+        quantiles, days = _continued(quantiles, days, wanted, highest)
         met = np.maximum.accumulate(_chance(quantiles, target, upwards, strict))
     else:
         days = list(dates or [])
@@ -87,20 +88,28 @@ def _first(met: Floats, share: float) -> int | None:
     return int(np.argmax(there)) if there.any() else None
 
 
-def scenarios(path: pd.DataFrame, now: float, factors: Mapping[str, float] = SCENARIOS) -> dict[str, pd.DataFrame]:
-    """Return the path under each scenario: its growth since `now`, the latest known value, times the factor.
+def scenarios(
+    paths: Floats,
+    level: Floats,
+    factors: Mapping[str, float] = SCENARIOS,
+    *,
+    better: Literal["higher", "lower"] = "higher",
+) -> dict[str, Floats]:
+    """Return `paths` [..., days, 3] under each scenario, in the order of `factors`.
 
-    The realistic path is the forecast; 0.7 and 1.3 multiply what p10, p50 and p90 have gained (or lost) since
-    `now`. Where no value of the path is negative, none becomes so. A decline is multiplied as well: of a metric
-    that shall fall, "optimistic" is the faster fall.
+    `level` [..., days] is what the days would be without any change. Of what p10, p50 and p90 lie above or below it,
+    a change for the better is multiplied by the factor, a change for the worse by 2 less the factor: 0.7 is 30 %
+    less growth, or 30 % more decline. So a scenario of a greater factor is never the worse one. The realistic one is
+    the forecast. Where no value of a path and its level is negative, none becomes so.
     """
-    columns = ["p10", "p50", "p90"]
-    values = path[columns].to_numpy(dtype=np.float64)
-    lowest = 0.0 if np.all(values >= 0) and now >= 0 else -np.inf
+    change = paths - level[..., None]
+    gain = change >= 0 if better == "higher" else change <= 0
+    positive = np.all(paths >= 0, axis=(-2, -1)) & np.all(level >= 0, axis=-1)
+    lowest = np.where(positive, 0.0, -np.inf)[..., None, None]
     found = {}
     for name, factor in factors.items():
-        changed = np.sort(np.maximum(now + factor * (values - now), lowest), axis=1)
-        found[name] = path.assign(**{column: changed[:, number] for number, column in enumerate(columns)})
+        changed = level[..., None] + np.where(gain, factor, 2 - factor) * change
+        found[name] = np.sort(np.maximum(changed, lowest), axis=-1)
     return found
 
 
@@ -115,22 +124,19 @@ def _quantiles(path: pd.DataFrame) -> tuple[Floats, list[date]]:
     return quantiles, days
 
 
-def _continued(quantiles: Floats, days: list[date], until: date) -> tuple[Floats, list[date]]:
+def _continued(quantiles: Floats, days: list[date], until: date, highest: float) -> tuple[Floats, list[date]]:
     more = (until - days[-1]).days
-    if more <= 0 or len(days) < 2:
+    if more <= 0:
         return quantiles, days
-    ahead = np.arange(1, more + 1)
-    final = quantiles[-1]
-    growth = (final[1] - quantiles[0, 1]) / (len(days) - 1)
-    median = final[1] + growth * ahead
-    spread = (final - final[1]) * np.sqrt((len(days) + ahead) / len(days))[:, None]
     lowest = 0.0 if np.all(quantiles >= 0) else -np.inf
-    continued = np.maximum(median[:, None] + spread, lowest)
-    return np.concatenate([quantiles, continued]), [*days, *(days[-1] + timedelta(days=int(day)) for day in ahead)]
+    beyond = continued(quantiles, more, lowest, highest)
+    return np.concatenate([quantiles, beyond]), [*days, *(days[-1] + timedelta(days=day) for day in range(1, more + 1))]
 
 
 def _chance(quantiles: Floats, target: float, upwards: bool, strict: bool) -> Floats:
     """Return [days]: the chance that the day's value meets the target."""
+    from scipy.special import ndtr
+
     middle = quantiles[:, 1]
     side = np.where(target >= middle, quantiles[:, 2] - middle, middle - quantiles[:, 0]) / NORMAL_DECILE
     off = (middle - target) if upwards else (target - middle)

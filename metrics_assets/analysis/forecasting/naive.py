@@ -1,4 +1,4 @@
-"""The seasonal naive forecast: the same weekday's last value, and an interval from how far that was off."""
+"""Forecasts that need no model: the same weekday's last value, and the straight line on; intervals from past errors."""
 
 from __future__ import annotations
 
@@ -50,3 +50,28 @@ def seasonal_naive(window: Floats, horizons: Integers, lower: Floats, upper: Flo
     spread = NORMAL_DECILE * deviation[:, None] * np.sqrt((horizons - 1) // 7 + 1)
     quantiles = np.stack([middle - spread, middle, middle + spread], axis=-1)
     return np.clip(quantiles, lower[:, None, None], upper[:, None, None])
+
+
+def drift(window: Floats, horizons: Integers, lower: Floats, upper: Floats) -> Floats:
+    """Return p10, p50 and p90 as [rows, horizons, 3]: the last value, and the mean growth of the window a day on.
+
+    Arguments as of `seasonal_naive`. It is the drift method: of T steps with the deviation s the error h days ahead has
+    the deviation s * sqrt(h * (1 + h / T)) (Hyndman & Athanasopoulos, section 5.2 and 5.5). What never fell is not
+    forecast to fall.
+    """
+    known = ~np.isnan(window)
+    newest = window.shape[1] - 1 - np.argmax(known[:, ::-1], axis=1)
+    span = np.maximum(newest - np.argmax(known, axis=1), 1)
+    last = last_known(window)
+    first = np.take_along_axis(window, np.argmax(known, axis=1)[:, None], axis=1)[:, 0]
+    growth = (last - first) / span
+    steps = window[:, 1:] - window[:, :-1]
+    deviation = np.sqrt(mean_or(np.square(steps - growth[:, None]), 0.0))
+    ahead = horizons + (window.shape[1] - 1 - newest)[:, None]  # days since the last value
+    middle = last[:, None] + growth[:, None] * ahead
+    spread = NORMAL_DECILE * deviation[:, None] * np.sqrt(ahead * (1 + ahead / span[:, None]))
+    never_fell = np.all(np.isnan(steps) | (steps >= 0), axis=1)
+    lowest = np.where(never_fell, np.maximum(last, lower), lower)
+    quantiles = np.stack([middle - spread, middle, middle + spread], axis=-1)
+    forecast: Floats = np.clip(quantiles, lowest[:, None, None], upper[:, None, None])
+    return forecast

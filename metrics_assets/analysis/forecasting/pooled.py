@@ -44,6 +44,7 @@ class Relative:
 
 # What the calibration keeps apart: counts of a few a day have whole numbers for errors, totals grow.
 GROUPS = ("level", "small count", "total")
+TOTAL = GROUPS.index("total")
 SMALL = float(np.arcsinh(3.0))
 
 
@@ -93,7 +94,7 @@ class PooledModel:
         )
         quantiles = np.clip(quantiles, lowest[..., None], highest[..., None])
         small = (described.base[:, 0] < SMALL) & ~grid.share[series]
-        group = np.where(described.stock > 0.5, 2, np.where(small, 1, 0))
+        group = np.where(described.stock > 0.5, TOTAL, np.where(small, 1, 0))
         return Relative(quantiles, described.base, described.scale, group)
 
 
@@ -101,7 +102,7 @@ def describe(grid: Grid, series: Integers, day: Integers, horizons: Integers, se
     window = stabilise(grid.window(series, day), grid.share[series])
     back = grid.days - 1 - day
     weekday = (grid.last.weekday() - back[:, None] + horizons) % 7
-    rest = rest_days(grid.last - timedelta(days=grid.days - 1), grid.days + LONGEST, settings.countries)
+    rest = rest_days(grid.last - timedelta(days=grid.days - 1), grid.days + LONGEST, settings.holidays)
     return features(window, horizons, day - grid.first_day[series], weekday, rest[day[:, None] + horizons])
 
 
@@ -133,15 +134,6 @@ def _training(
 
 
 @lru_cache(maxsize=8)
-def rest_days(first: date, days: int, countries: tuple[str, ...]) -> Floats:
-    """Return [days]: the share of `countries` in which the day is a public holiday; 0 without countries."""
-    rest = np.zeros(days)
-    if not countries:
-        return rest
-    import holidays  # a slow import that only those with countries pay
-
-    years = range(first.year, (first + timedelta(days=days)).year + 1)
-    for country in countries:
-        calendar = holidays.country_holidays(country, years=years)
-        rest += [float(first + timedelta(days=number) in calendar) for number in range(days)]
-    return rest / len(countries)
+def rest_days(first: date, days: int, holidays: frozenset[date]) -> Floats:
+    """Return [days]: 1 where the day is a holiday, else 0."""
+    return np.array([float(first + timedelta(days=number) in holidays) for number in range(days)])

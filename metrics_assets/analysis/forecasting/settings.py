@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -20,21 +21,26 @@ QUANTILES: Final = np.array([0.1, 0.5, 0.9])
 
 # The figures that are served, and the days ahead each stands for: 1-7, 8-30, 31-90.
 SERVED: Final = (7, 30, 90)
+WINDOWS_A_SERIES, FEWEST_WINDOWS = 6, 3000
+EXTENDED: Final = 180  # days ahead of the figure beyond them
 
 
 @dataclass(frozen=True)
 class Settings:
     """How forecasts are made.
 
-    `units` gives the metrics' units (absent: count): they decide the scale and the bounds. `countries` (ISO
-    codes, such as DE or US) are those whose public holidays the model is told. `minimum_days` of the last 182
-    must have a value, and the last value must not be older than `silent_days`. The backtest forecasts from a day
-    in every `backtest_step` of the `backtest_days` before the origin. `training_windows` bounds the work of
-    learning; `simulated_share` of them come from simulated series, more where the real ones are few.
+    Give the window of 26 weeks that the backtest's first origin looks back on, the 26 weeks before it that the
+    backtested model learns from, and the backtest itself: `history_days`. More than that did not make it better.
+
+    `units` gives the metrics' units (absent: count): they decide the scale and the bounds. `holidays` are the days
+    on which people rest, before and after the origin. `minimum_days` of the last 182 must have a value, and the
+    last value must not be older than `silent_days`. The backtest forecasts from a day in every `backtest_step` of
+    the `backtest_days` before the origin. `training_windows` bounds the work of learning; `simulated_share` of them
+    come from simulated series, more where the real ones are few.
     """
 
     units: Mapping[str, str] = field(default_factory=dict)
-    countries: tuple[str, ...] = ()
+    holidays: frozenset[date] = frozenset()
     minimum_days: int = 28
     silent_days: int = 28
     backtest_days: int = 126
@@ -42,9 +48,19 @@ class Settings:
     training_windows: int = 12_000
     simulated_share: float = 0.2
     horizons_each: int = 10  # days ahead that are drawn for each training window
-    trees: int = 120
-    leaves: int = 15
+    trees: int = 150
+    leaves: int = 8
     learning_rate: float = 0.08
     coverage: float = 0.8
     series_at_once: int = 1000  # bounds the memory: about 60 MB of features
     seed: int = 20250101
+
+    @property
+    def history_days(self) -> int:
+        return 2 * WINDOW + self.backtest_days
+
+    def for_series(self, series: int) -> Settings:
+        """Return these with as much work of learning as so many series can tell anything by."""
+        return replace(
+            self, training_windows=min(max(WINDOWS_A_SERIES * series, FEWEST_WINDOWS), self.training_windows)
+        )
