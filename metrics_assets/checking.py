@@ -49,6 +49,7 @@ def check_everything() -> list[Finding]:
         *_not_yet(settings),
         *_registries(settings),
         *asyncio.run(_platforms(settings)),
+        *_rules(settings),
         *_channels(settings),
         _database(),
         *asyncio.run(_github(settings)),
@@ -128,17 +129,37 @@ async def _platforms(settings: Settings) -> list[Finding]:
 
 
 def _channels(settings: Settings) -> list[Finding]:
-    from metrics_assets.alerting.delivery import channel_url
+    """What is set up of each channel; nothing is sent."""
+    from metrics_assets.alerting.channels import check
 
     findings = []
     for name in settings.channels:
         try:
-            channel_url(name, settings.channels)
-            findings.append(Finding(True, f"channel {name}: {settings.channels[name].url_env} is set"))
+            findings.append(Finding(True, f"channel {name}: {check(name, settings.channels)}"))
         except MetricsError as error:
             findings.append(Finding(False, str(error)))
     if not settings.channels:
         findings.append(Finding(True, "no channels: alerts show on the site and wake nobody"))
+    return findings
+
+
+def _rules(settings: Settings) -> list[Finding]:
+    """How many alert rules count, and which of their channels metrics.yaml does not have."""
+    from metrics_assets.catalogue.alerts import active_rules
+
+    try:
+        rules = active_rules(settings.packs, settings.alerts.rules)
+    except MetricsError as error:
+        return [Finding(False, str(error))]
+    named = {name for rule in rules.values() for name in rule.channels}
+    named |= {name for rule in rules.values() for level in rule.escalate for name in level.channels}
+    missing = sorted(named - set(settings.channels))
+    findings = [Finding(True, f"{len(rules)} alert rules")]
+    if missing and settings.channels:
+        default = [name for name, channel in settings.channels.items() if channel.default]
+        instead = f"{', '.join(default)} instead" if default else "nobody, as no channel is a default one"
+        text = f"rules name the channels {', '.join(missing)}, which metrics.yaml does not have: they tell {instead}"
+        findings.append(Finding(bool(default), text))
     return findings
 
 

@@ -6,19 +6,16 @@ import contextlib
 import json
 import logging
 import os
-import signal
-import subprocess
 import sys
 import time
-import webbrowser
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from metrics_assets import settings as configuration
+from metrics_assets.alert_commands import alerts, status
 from metrics_assets.errors import MetricsError
 from metrics_assets.paths import DEMO_CONFIG
 
@@ -26,12 +23,15 @@ if TYPE_CHECKING:
     from metrics_assets.demo.server import DemoServer
 
 _DAY = click.DateTime(formats=["%Y-%m-%d"])
-_DEMO_FOLDER = "demo"
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def commands() -> None:
     """Engineering and community metrics as assets on Dagster and PostgreSQL."""
+
+
+commands.add_command(alerts)
+commands.add_command(status)
 
 
 @commands.command()
@@ -43,10 +43,12 @@ def commands() -> None:
 )
 def run(first: datetime | None, last: datetime | None, select: str | None, recollect: bool) -> None:
     """Run the main job on metrics.yaml, then check the thresholds and deliver alerts."""
+    from metrics_assets.alerting.channels import check_all
+
     settings = configuration.load()
     configuration.github_tokens(settings)
     configuration.github_api_url()
-    _check_channels(settings)
+    check_all(settings.channels)
     _run(settings, first.date() if first else None, last.date() if last else None, select, recollect)
 
 
@@ -67,13 +69,15 @@ def up(port: int, open_browser: bool) -> None:
 
     Without a metrics.yaml it shows the sample organisation of `metrics demo`, whose server runs along.
     """
+    from metrics_assets.serving import serve
+
     if configuration.config_path().exists():
         configuration.load()
-        _serve(port, open_browser)
+        serve(port, open_browser)
     else:
         click.echo(f"{configuration.config_path()} does not exist: showing the sample organisation of `metrics demo`.")
         with _sample_organisation():
-            _serve(port, open_browser)
+            serve(port, open_browser)
 
 
 @commands.command()
@@ -119,16 +123,18 @@ def feed() -> None:
 @commands.command("db-url")
 def db_url() -> None:
     """Print the warehouse's URL for psql and other tools; an embedded server is started and kept while in use."""
+    from metrics_assets.environment import demo_home
     from metrics_assets.warehouse.engine import database_url, engine
 
-    _use_demo_home_without_config()
+    if not configuration.config_path().exists():
+        os.environ["METRICS_HOME"] = str(demo_home())
     engine()
     click.echo(_plain(database_url().render_as_string(hide_password=False)))
 
 
 @commands.command()
 def catalogue() -> None:
-    """Print the page of all metrics, goals, gates and scores (Markdown), your own among them."""
+    """Print the page of all metrics, goals, alert rules, gates and scores (Markdown), your own among them."""
     from metrics_assets.reporting.metrics_page import metrics_page
 
     click.echo(metrics_page(), nl=False)
@@ -199,25 +205,14 @@ def _plain(url: str) -> str:
     return url.replace("postgresql+psycopg2://", "postgresql://")
 
 
-def _check_channels(settings: configuration.Settings) -> None:
-    from metrics_assets.alerting.delivery import channel_url
-
-    for name in settings.channels:
-        channel_url(name, settings.channels)
-
-
-def _use_demo_home_without_config() -> None:
-    if not configuration.config_path().exists():
-        os.environ["METRICS_HOME"] = str(configuration.metrics_home() / _DEMO_FOLDER)
-
-
 @contextlib.contextmanager
 def _sample_organisation() -> Iterator[DemoServer]:
     """The sample organisation's server, and an environment that points at it. Nothing of the user's is touched."""
     from metrics_assets.demo.organisation import sample_organisation
     from metrics_assets.demo.server import DemoServer
+    from metrics_assets.environment import demo_home
 
-    os.environ["METRICS_HOME"] = str(configuration.metrics_home() / _DEMO_FOLDER)
+    os.environ["METRICS_HOME"] = str(demo_home())
     os.environ["METRICS_CONFIG"] = str(DEMO_CONFIG)
     # The demo is for looking: it has its own embedded database and leaves one of the user's alone.
     os.environ.pop("METRICS_DATABASE_URL", None)
@@ -227,47 +222,6 @@ def _sample_organisation() -> Iterator[DemoServer]:
         os.environ["GITHUB_TOKEN"] = "sample"
         os.environ["METRICS_DEMO_WEBHOOK"] = f"{server.url}/webhook"
         yield server
-
-
-def _serve(port: int, open_browser: bool) -> None:
-    from metrics_assets.environment import prepare
-
-    prepare()
-    # Python's own handler again: a process started in the background inherits an ignored SIGINT, and Dagster
-    # would copy that to SIGTERM and never end.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    process = subprocess.Popen(
-        [
-            str(Path(sys.executable).with_name("dagster")),
-            "dev",
-            "-m",
-            "metrics_assets.definitions",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ],
-        start_new_session=True,
-    )
-    url = f"http://127.0.0.1:{port}"
-    click.echo(f"The Dagster UI opens at {url} (it takes about half a minute); Ctrl-C ends it.")
-    if open_browser:
-        webbrowser.open(url)
-
-    def stop(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        code = process.wait()
-    except KeyboardInterrupt:
-        process.terminate()
-        try:
-            process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-        return
-    sys.exit(code)
 
 
 if __name__ == "__main__":

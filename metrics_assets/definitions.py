@@ -18,9 +18,10 @@ from metrics_assets.assets.predictions import prediction_assets
 from metrics_assets.assets.raw import raw_assets
 from metrics_assets.assets.reports import report_assets
 from metrics_assets.assets.shared import GitHubApi, Shared, Warehouse
+from metrics_assets.assets.status import status_assets
 from metrics_assets.automation.jobs import alerts_job, feeds_job, main_job
 from metrics_assets.automation.schedules import daily_schedule
-from metrics_assets.automation.sensors import feeds_sensor, thresholds_sensor
+from metrics_assets.automation.sensors import sensors
 from metrics_assets.partitions import daily
 from metrics_assets.progress import progress_logger
 from metrics_assets.settings import Settings
@@ -42,13 +43,14 @@ def build(settings: Settings) -> dg.Definitions:
             *feed_assets(shared),
             *derived_assets(shared),
             *prediction_assets(shared),
+            *status_assets(shared),
             *alert_assets(shared),
             *report_assets(shared),
         ],
         asset_checks=asset_checks(shared),
         jobs=[main_job, alerts_job, feeds_job],
         schedules=[daily_schedule(settings)],
-        sensors=[thresholds_sensor(settings), feeds_sensor(settings)],
+        sensors=sensors(settings),
         resources={"warehouse": Warehouse(), "github": GitHubApi()},
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger},

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from metrics_assets import settings as configuration
-from metrics_assets.paths import DAGSTER_YAML
+from metrics_assets.paths import DAGSTER_YAML, DEMO_CONFIG
 from metrics_assets.warehouse.engine import dagster_url, database_url, engine, ensure_database
 
 # Dagster's own event log dominates long ranges. With these, 30 assets x 365 days take seconds instead of minutes;
@@ -71,6 +71,18 @@ def _make_dagster_tables(url: URL) -> None:
 
         with DagsterInstance.get():
             connection.execute(sa.text(f"comment on table runs is '{_WHOLE}'"))
+
+
+def demo_home() -> Path:
+    """The folder of `metrics demo`, whose database and secret are its own."""
+    return configuration.metrics_home() / "demo"
+
+
+def use_demo_without_config() -> None:
+    """Without a metrics.yaml, go on with what `metrics demo` has made."""
+    if not configuration.config_path().exists():
+        os.environ.update({"METRICS_HOME": str(demo_home()), "METRICS_CONFIG": str(DEMO_CONFIG)})
+        os.environ.pop("METRICS_DATABASE_URL", None)
 
 
 def site_index(home: Path) -> Path:

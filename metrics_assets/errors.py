@@ -17,3 +17,7 @@ class WarehouseError(MetricsError):
 
 class CatalogueError(MetricsError):
     """A catalogue file of this product or of the user holds a wrong entry."""
+
+
+class AlertError(MetricsError):
+    """An alert or a silence cannot be changed as it was asked."""

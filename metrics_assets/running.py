@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from dataclasses import dataclass, field
@@ -14,13 +15,14 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from metrics_assets.assets.raw import ENTITIES
 from metrics_assets.assets.shared import key_of
 from metrics_assets.automation.jobs import ALERTS_JOB, MAIN_JOB, RANGE_END_TAG, RANGE_START_TAG
+from metrics_assets.automation.runs import HOST_TAG, PROCESS_TAG, is_dead
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.settings import Settings
 
-_HOST_TAG, _PROCESS_TAG = "metrics/host", "metrics/process"
-
 # Short lines instead of Dagster's own, which runs of the daemon keep.
 _PROGRESS: dict[str, Any] = {"loggers": {"progress": {}}}
+# So many alert runs are worth having apart in Dagster; each takes about a second.
+_MOST_ALERT_RUNS = 5
 _RECOLLECT: dict[str, Any] = {"ops": {"collect": {"config": {"recollect": True}}}}
 
 
@@ -49,7 +51,9 @@ def run_main_job(
     *,
     recollect: bool = False,
 ) -> Outcome:
-    """Run the main job over [first, last], then look at the thresholds as the sensor does and deliver alerts.
+    """Run the main job over [first, last], then look at the alert rules as the sensors do and deliver what is due.
+
+    Of a run that failed only the rules about the pipeline itself are looked at.
 
     Args:
         recollect: ask the provider for everything of the days again, also where it says that nothing changed.
@@ -74,8 +78,8 @@ def run_main_job(
         tags={
             RANGE_START_TAG: first.isoformat(),
             RANGE_END_TAG: last.isoformat(),
-            _HOST_TAG: socket.gethostname(),
-            _PROCESS_TAG: str(os.getpid()),
+            HOST_TAG: socket.gethostname(),
+            PROCESS_TAG: str(os.getpid()),
         },
         raise_on_error=False,
     )
@@ -88,8 +92,7 @@ def run_main_job(
         for check in result.get_asset_check_evaluations()
         if not check.passed
     ]
-    if result.success:
-        _look_at_thresholds(definitions, instance, outcome)
+    _tell(definitions, instance, outcome)
     return outcome
 
 
@@ -111,19 +114,29 @@ def _selected(definitions: dg.Definitions, job: dg.JobDefinition, select: str) -
     return sorted(chosen)
 
 
-def _look_at_thresholds(definitions: dg.Definitions, instance: DagsterInstance, outcome: Outcome) -> None:
-    """One tick of the sensor `thresholds`, and the runs that it asks for."""
-    sensor = definitions.resolve_sensor_def("thresholds")
-    resources = definitions.resources or {}
-    with dg.build_sensor_context(
-        instance=instance, definitions=definitions, resources={"warehouse": resources["warehouse"]}
-    ) as context:
-        tick = sensor.evaluate_tick(context)
+def _tell(definitions: dg.Definitions, instance: DagsterInstance, outcome: Outcome) -> None:
+    """A tick of the sensors about alerts, and the runs that they ask for, of which many are one."""
+    resources = {"warehouse": (definitions.resources or {})["warehouse"]}
+    requests: dict[str, dict[str, str]] = {}
+    for name in ("thresholds", "pipeline") if outcome.succeeded else ("pipeline",):
+        sensor = definitions.resolve_sensor_def(name)
+        with dg.build_sensor_context(instance=instance, definitions=definitions, resources=resources) as context:
+            # What a tick says is for Dagster's UI.
+            logging.disable(logging.INFO)
+            try:
+                tick = sensor.evaluate_tick(context)
+            finally:
+                logging.disable(logging.NOTSET)
+        for request in tick.run_requests or []:
+            tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/sensor_name": name}
+            requests.setdefault(str(request.run_key), tags)
+    runs = list(requests.values())
+    if len(runs) > _MOST_ALERT_RUNS:
+        runs = [{"metrics/alert": f"{len(runs)} groups"}]
     job = definitions.resolve_job_def(ALERTS_JOB)
-    for request in tick.run_requests or []:
-        tags = {**request.tags, "dagster/run_key": str(request.run_key), "dagster/sensor_name": sensor.name}
+    for tags in runs:
         result = job.execute_in_process(instance=instance, tags=tags, run_config=_PROGRESS, raise_on_error=False)
-        about = f"{tags['metrics/alert']}: {tags['metrics/subject']}"
+        about = ": ".join(tags[name] for name in ("metrics/alert", "metrics/subject") if name in tags)
         (outcome.alerts if result.success else outcome.undelivered).append(about)
 
 
@@ -137,26 +150,15 @@ def report_dead_runs(instance: DagsterInstance) -> list[str]:
     """
     dead = []
     started = RunsFilter(
-        statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING], tags={_HOST_TAG: socket.gethostname()}
+        statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING], tags={HOST_TAG: socket.gethostname()}
     )
     for run in instance.get_runs(started):
-        process = int(run.tags.get(_PROCESS_TAG, "0"))
-        if process == os.getpid() or _is_running(process):
+        if not is_dead(run):
             continue
         instance.report_run_failed(run, "The process of this run was ended before the run was done.")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         dead.append(run.run_id)
     return dead
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def default_range(

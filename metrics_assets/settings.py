@@ -55,6 +55,8 @@ FailureSignal = Literal["incident", "rollback", "revert", "hotfix", "yank", "fai
 FAILURE_SIGNALS: tuple[FailureSignal, ...] = get_args(FailureSignal)
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+Severity = Literal["info", "warning", "critical"]
+ChannelKind = Literal["webhook", "slack", "email", "discord", "apprise", "pagerduty", "github_issue"]
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 _PACKAGE = re.compile(r"(pypi|npm|crates|go|gems|docker|brew):\S+")
@@ -75,6 +77,14 @@ def _matches(pattern: re.Pattern[str], remedy: str, *, show: bool = True) -> Aft
         return text
 
     return AfterValidator(check)
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{_shown(name)} is no time zone; write one as Europe/Berlin or UTC") from None
+    return name
 
 
 def _is_a_date(value: Any) -> Any:
@@ -114,6 +124,7 @@ RepositoryName = Annotated[str, _matches(_REPOSITORY, "write 'owner/name', for e
 PackageName = Annotated[
     str, _matches(_PACKAGE, "write 'registry:name' with pypi, npm, crates, go, gems, docker or brew")
 ]
+ChannelName = Annotated[str, _matches(_NAME, "write letters, digits, - and _, for example team-chat")]
 OwnerName = Annotated[str, _matches(_NAME, "write the organization's login, for example acme-labs")]
 ServiceName = Annotated[
     str, _matches(_NAME, "write a service's name with letters, digits, hyphens and underscores, for example api")
@@ -427,7 +438,83 @@ class Platforms(_Strict):
 
 
 class Channel(_Strict):
-    url_env: VariableName = Field(description="Environment variable that holds the webhook's URL.")
+    """Where people are told. Addresses are secrets: they stand in the environment."""
+
+    kind: ChannelKind = Field(
+        "webhook",
+        description="webhook: our message as JSON; slack, email, discord: through apprise, the variable holds the "
+        "service's own address or one of apprise's; apprise: any other service of it; pagerduty: Events API v2, the "
+        "variable holds the routing key; github_issue: one issue per alert, kept up to date.",
+    )
+    url_env: VariableName | None = Field(
+        None, description="Environment variable that holds the address (of pagerduty the routing key)."
+    )
+    token_env: VariableName = Field("GITHUB_TOKEN", description="Of github_issue: the variable with a token.")
+    repository: str | None = Field(None, description="Of github_issue: where the issues are, as 'owner/name'.")
+    labels: list[str] = Field(default_factory=lambda: ["metrics-alert"], description="Of github_issue.")
+    base_url: BaseUrl | None = Field(None, description="Of pagerduty: where its API is, if not at the public one.")
+    minimum_severity: Severity = Field("info", description="Alerts below it are not told here.")
+    default: bool = Field(
+        True, description="Whether it is told of alerts whose rule names no channel, or one that is not here."
+    )
+    quiet_hours: bool = Field(True, description="Whether it keeps the quiet hours of `alerts`.")
+    daily_status: bool = Field(False, description="Whether it is told the status line of every day.")
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Channel:
+        if self.kind == "github_issue":
+            if self.repository is None:
+                raise ValueError("has kind github_issue and no repository; write repository: owner/name")
+        elif self.url_env is None:
+            raise ValueError("has no url_env; name the environment variable that holds the address")
+        return self
+
+
+class QuietHours(_Strict):
+    """When nobody is told of what is not critical; it is told afterwards, if it still holds then."""
+
+    opens: ClockTime = Field("20:00", alias="from")
+    closes: ClockTime = Field("08:00", alias="to", description="On the next day, where it is before `from`.")
+    days: list[Weekday] = Field(
+        default_factory=list, description="Days of the week that are quiet as a whole, for example [sat, sun]."
+    )
+    timezone: str | None = Field(None, description="Default: that of business_hours.")
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str | None) -> str | None:
+        return name if name is None else _timezone(name)
+
+
+class Alerts(_Strict):
+    """How alerts are told; the rules stand in the catalogue."""
+
+    rules: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="By a rule's key: `off: true`, or other values of its fields, for example "
+        "{change_failure_rate_high: {above: 0.2, channels: [team]}}.",
+    )
+    quiet_hours: QuietHours | None = None
+    group_from: int = Field(3, ge=2, description="So many alerts of a rule at once are told in one message.")
+    site_url: BaseUrl | None = Field(None, description="Where the site is published; messages link to it.")
+    dagster_url: BaseUrl = Field("http://127.0.0.1:3000", description="Where the Dagster UI is; messages link to it.")
+    acknowledge_url: BaseUrl | None = Field(
+        None, description="Where `metrics alerts serve` is reached; with it messages have a link to acknowledge."
+    )
+
+    @field_validator("rules", mode="before")
+    @classmethod
+    def _off_is_a_word(cls, rules: Any) -> Any:
+        """YAML reads off as false, as a key, too: `{off: true}` is {False: True}, and `rule: off` is False."""
+        if not isinstance(rules, dict):
+            return rules
+        changes = {key: {"off": True} if change is False else change for key, change in rules.items()}
+        return {
+            key: {"off" if name is False else name: value for name, value in change.items()}
+            if isinstance(change, dict)
+            else change
+            for key, change in changes.items()
+        }
 
 
 class BusinessHours(_Strict):
@@ -445,11 +532,7 @@ class BusinessHours(_Strict):
     @field_validator("timezone")
     @classmethod
     def _is_a_timezone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"{_shown(name)} is no time zone; write one as Europe/Berlin or UTC") from None
-        return name
+        return _timezone(name)
 
     @field_validator("country")
     @classmethod
@@ -520,7 +603,8 @@ class Settings(_Strict):
     )
     sources: Sources = Sources()
     platforms: Platforms = Platforms()
-    channels: dict[str, Channel] = Field(default_factory=dict)
+    channels: dict[ChannelName, Channel] = Field(default_factory=dict)
+    alerts: Alerts = Alerts()
     privacy: Privacy = Privacy()
 
     @model_validator(mode="after")

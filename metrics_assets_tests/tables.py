@@ -14,6 +14,8 @@ _ABOUT_RUNS = {
     "ops.alerts",
     "ops.alert_events",
     "ops.notifications",
+    "ops.evaluations",
+    "ops.daily_status",
 }
 
 

@@ -55,6 +55,25 @@ def test_all_partitions_are_the_same_days_so_that_a_backfill_is_one_run(graph: d
     assert unpartitioned == {"ops/notifications"}
 
 
+def test_the_status_of_a_day_comes_after_everything_that_rules_read(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    status = dg.AssetKey(["ops", "daily_status"])
+    before = {key.to_user_string() for key in graph.get(status).parent_keys}
+    assert {"metrics/dora_daily", "metrics/repository_daily", "metrics/anomalies"} <= before
+    definitions = build(_SETTINGS)
+    assert status in set(definitions.resolve_job_def("main").asset_layer.executable_asset_keys)
+    alerts = definitions.resolve_job_def("alerts").asset_layer.executable_asset_keys
+    assert set(alerts) == {dg.AssetKey(["ops", "notifications"])}
+
+
+def test_every_sensor_runs_by_itself_once_a_minute() -> None:
+    sensors = {sensor.name: sensor for sensor in build(_SETTINGS).sensors or []}
+    assert set(sensors) == {"thresholds", "pipeline", "escalations", "feeds"}
+    for sensor in sensors.values():
+        assert isinstance(sensor, dg.SensorDefinition)
+        assert sensor.minimum_interval_seconds == 60
+        assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
 def test_what_talks_to_a_source_is_in_its_pool() -> None:
     pools = {}
     for definition in build(_SETTINGS).assets or []:

@@ -11,10 +11,12 @@ from metrics_assets.partitions import days_of
 
 def derived_assets(shared: Shared) -> list[dg.AssetsDefinition]:
     """One asset per derived table; what it depends on is what it reads."""
-    return [_derived(shared, derivation) for derivation in derivations().values()]
+    return [derivation_asset(shared, derivation) for derivation in derivations().values()]
 
 
-def _derived(shared: Shared, derivation: Derivation) -> dg.AssetsDefinition:
+def derivation_asset(shared: Shared, derivation: Derivation) -> dg.AssetsDefinition:
+    """The asset of a derivation: its table, its description, what it reads."""
+
     @dg.asset(
         key=key_of(derivation.table),
         deps=[key_of(table) for table in derivation.reads],

@@ -1,5 +1,6 @@
 """The reports: the dashboard site, built from the warehouse and swapped in whole."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,10 @@ import pandas as pd
 import sqlalchemy as sa
 
 from metrics_assets import settings as configuration
-from metrics_assets.assets.alerts import conditions_on
+from metrics_assets.alerting.rules import evaluate
+from metrics_assets.assets.alerts import rules_of
 from metrics_assets.assets.shared import PUBLISH, Shared, Warehouse, key_of
-from metrics_assets.catalogue.alerts import load_rules
+from metrics_assets.catalogue.alerts import Rule
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.catalogue.tiers import load_tiers
 from metrics_assets.partitions import days_of
@@ -39,7 +41,7 @@ def report_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         from metrics_assets.reporting.pages import static_files
         from metrics_assets.reporting.site import publish
 
-        data = overview_data(warehouse.engine, days_of(context).last)
+        data = overview_data(warehouse.engine, rules_of(shared.settings), days_of(context).last)
         files = {**overview_files(data), **static_files()}
         index = publish(files, configuration.metrics_home() / "site")
         return dg.MaterializeResult(
@@ -55,7 +57,7 @@ def report_assets(shared: Shared) -> list[dg.AssetsDefinition]:
     return [overview]
 
 
-def overview_data(engine: sa.Engine, day: date) -> "OverviewData":
+def overview_data(engine: sa.Engine, rules: Mapping[str, Rule], day: date) -> "OverviewData":
     """What the overview shows as of a day."""
     from metrics_assets.reporting import data as site
 
@@ -101,7 +103,7 @@ def overview_data(engine: sa.Engine, day: date) -> "OverviewData":
         ),
         values=values.rename(columns={"subject": "repository"})[list(site.VALUE_COLUMNS)],
         tiers=tiers,
-        alerts=_alerts(engine, day),
+        alerts=_alerts(engine, rules, day),
         anomalies=anomalies,
         problems=tuple(problems),
     )
@@ -145,34 +147,46 @@ def _frame(connection: sa.Connection, sql: str, **parameters: Any) -> pd.DataFra
     return pd.DataFrame([tuple(row) for row in rows], columns=columns)
 
 
-def _alerts(engine: sa.Engine, day: date) -> pd.DataFrame:
-    """What the rules say as of the day itself; an alert that is being told since an earlier day keeps that day."""
+# The alerts that people had been told of when the day was evaluated, which is on the day after it.
+_OPEN_ALERTS = """
+select rule, metric, subject_kind, subject, severity, opened_on, value, n, reference, coalesce(text, '') as text,
+       case when (acknowledged_at at time zone 'UTC')::date <= cast(:day as date) + 1 then 'acknowledged'
+            else 'firing' end as state
+from ops.alerts
+where opened_on <= :day and (resolved_on is null or resolved_on > :day)
+  and (fired_at at time zone 'UTC')::date <= cast(:day as date) + 1
+order by alert_id
+"""
+
+
+def _alerts(engine: sa.Engine, rules: Mapping[str, Rule], day: date) -> pd.DataFrame:
+    """The alerts that are open as of the day, in the words of the day itself.
+
+    The site of a day may be built before its rules are evaluated: what they say counts as well.
+    """
     from metrics_assets.reporting.data import ALERT_COLUMNS
 
     with engine.connect() as connection:
-        known = connection.execute(
-            sa.text(
-                "select rule, subject, min(opened_on) as opened_on from ops.alerts where opened_on <= :day "
-                "and (resolved_on is null or resolved_on > :day) group by rule, subject"
-            ),
-            {"day": day},
-        )
-        opened = {(row.rule, row.subject): row.opened_on for row in known}
-    rules = {rule.key: rule for rule in load_rules()}
-    rows = [
-        (
-            condition.rule,
-            rules[condition.rule].title,
-            condition.subject,
-            rules[condition.rule].severity,
-            "firing",
-            opened.get((condition.rule, condition.subject), day),
-            condition.value,
-            condition.n,
-            condition.reference,
-            f"{condition.text} {rules[condition.rule].action}",
-        )
-        for condition in conditions_on(engine, day)
-        if condition.verdict == "breached"
-    ]
+        alerts = connection.execute(sa.text(_OPEN_ALERTS), {"day": day}).all()
+    known = [(alert.rule, alert.subject_kind, alert.subject, alert.metric) for alert in alerts]
+    conditions = {condition.key: condition for condition in evaluate(engine, rules, day, known).conditions}
+    rows = []
+    for key, alert in zip(known, alerts, strict=True):
+        said = conditions.pop(key, None)
+        rule = rules.get(alert.rule)
+        ends = rule and said and said.verdict == "fine" and (said.days or 1) >= rule.clear_days
+        if rule is not None and not ends:
+            rows.append(_alert_row(rule, alert, said or alert, alert.state, alert.opened_on))
+    for one in conditions.values():
+        rule = rules[one.rule]
+        if one.verdict == "breached" and (one.days or 1) >= rule.for_days and rule.kind != "milestone":
+            rows.append(_alert_row(rule, one, one, "firing", one.since or day))
     return pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
+
+
+def _alert_row(rule: Rule, alert: Any, said: Any, state: str, opened_on: date) -> tuple[Any, ...]:
+    """A row of the site's table: `said` is how it stands, a condition or the alert itself."""
+    return (
+        rule.key, rule.title, alert.subject, alert.severity, state, opened_on, said.value, said.n, said.reference,
+        f"{said.text} {rule.action}",
+    )  # fmt: skip

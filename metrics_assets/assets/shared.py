@@ -35,9 +35,8 @@ COLLECT, DERIVE, EVALUATE, FORECAST, NOTIFY, PUBLISH = (
 )
 OWNERS = ["team:metrics"]
 GITHUB_POOL = "github"
-# What is watched for anomalies and by alert rules. Teams and the portfolio are made of these: an alert on one of
-# them would say the same a second time.
-WATCHED = ("repository", "package", "community")
+# What is predicted: environments other than production ship what production ships later.
+PREDICTED = ("repository", "service", "package", "community", "segment", "team", "portfolio")
 
 # GitHub's secondary limits per minute, with some room; 1 point per request for what we ask. It estimates CPU time
 # by how long it takes to answer.
@@ -99,13 +98,13 @@ def _app(app: configuration.GitHubApp) -> AppInstallation:
     return AppInstallation(configuration.github_api_url(), app.id, app.installation, key)
 
 
-_BUDGETS = {"light": 500, "moderate": 3000, "heavy": 4500}
+BUDGETS = {"light": 500, "moderate": 3000, "heavy": 4500}
 
 
 def _cap(budget: int | str | None, engine: sa.Engine) -> HourlyCap | None:
     if budget is None:
         return None
-    limit = budget if isinstance(budget, int) else _BUDGETS[budget]
+    limit = budget if isinstance(budget, int) else BUDGETS[budget]
     used = used_within_the_hour(engine, "github")
     return HourlyCap(limit, deque([(time.time(), used)] if used else []))
 

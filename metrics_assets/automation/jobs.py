@@ -25,7 +25,7 @@ main_job = dg.define_asset_job(
 alerts_job = dg.define_asset_job(
     ALERTS_JOB,
     selection=_notifications,
-    description="Deliver the notifications of an alert. Asked for by the sensor `thresholds`.",
+    description="Deliver a group of messages, or all that are due. Asked for by the sensors that look at the outbox.",
 )
 
 feeds_job = dg.define_asset_job(

@@ -109,10 +109,16 @@ class Metric(BaseModel):
     priority: Literal["P0", "P1", "P2"] = "P1"
     timing: Literal["leading", "lagging"] = "lagging"
     bands: tuple[Band, ...] = ()
-    anomalies: bool = False
+    anomalies: bool | None = None  # whether its days are judged; default: every daily figure's are
+    forecast: bool | None = None  # as anomalies
     source: str | None = None
     requirements: tuple[str, ...] = ()
     _file: Path | None = PrivateAttr(None)
+
+    @property
+    def is_daily(self) -> bool:
+        """Whether every day may have a value of its own, so that days can be compared."""
+        return self.grain == "day" and self.cadence == "daily" and self.unit not in ("rank", "yes or no")
 
     @model_validator(mode="before")
     @classmethod
@@ -185,8 +191,12 @@ class Catalogue(BaseModel):
         return sorted(found)
 
     def with_anomalies(self) -> list[str]:
-        """The keys of the metrics that are watched for anomalies."""
-        return [metric.key for metric in self.metrics.values() if metric.anomalies]
+        """The keys of the metrics whose days are judged: all daily figures, but those that say no."""
+        return [metric.key for metric in self.metrics.values() if metric.is_daily and metric.anomalies is not False]
+
+    def with_forecasts(self) -> list[str]:
+        """The keys of the metrics that are forecast: all daily figures, but those that say no."""
+        return [metric.key for metric in self.metrics.values() if metric.is_daily and metric.forecast is not False]
 
 
 def check_requirements(ids: tuple[str, ...]) -> tuple[str, ...]:

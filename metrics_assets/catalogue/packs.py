@@ -1,6 +1,7 @@
-"""The packs: metrics, goals, north stars, gates and scores of one kind of project, switched on in metrics.yaml.
+"""The packs: metrics, goals, north stars, gates, scores and alert rules of one kind of project.
 
-What a pack measures is there for everybody; its goals, north stars, gates and scores count where the pack is on.
+What a pack measures is there for everybody; its goals, north stars, gates, scores and rules count where metrics.yaml
+switches the pack on.
 """
 
 from __future__ import annotations
@@ -35,15 +36,19 @@ class PackFile(BaseModel):
     goals: tuple[dict[str, Any], ...] = ()
     north_stars: tuple[dict[str, Any], ...] = ()
     gates: tuple[dict[str, Any], ...] = ()
+    rules: tuple[dict[str, Any], ...] = ()
+    correlations: tuple[dict[str, Any], ...] = ()
     scores: tuple[str, ...] = ()  # keys of catalogue/scores
+    predictions: dict[str, tuple[str, ...]] = {}  # a requirement's id, and the tables that answer it
+    alerts: dict[str, tuple[str, ...]] = {}  # a requirement's id, and what of the alerts does (rules.escalate)
     not_covered: dict[str, str] = {}  # a requirement's id, and in a sentence why it is not covered
-    other: tuple[str, ...] = ()  # requirements that ask for something that is no metric, target, score or gate
+    other: tuple[str, ...] = ()  # requirements that ask for something else than all of these
 
-    @field_validator("not_covered")
+    @field_validator("predictions", "alerts", "not_covered")
     @classmethod
-    def _are_requirements_with_reasons(cls, reasons: dict[str, str]) -> dict[str, str]:
-        check_requirements(tuple(reasons))
-        return reasons
+    def _are_by_requirement(cls, by_id: dict[str, Any]) -> dict[str, Any]:
+        check_requirements(tuple(by_id))
+        return by_id
 
     @field_validator("other")
     @classmethod

@@ -1,24 +1,26 @@
 """The page of all metrics (docs/metrics.md, `metrics catalogue`), written from the catalogue alone.
 
 Figures that are computed stand one by one, because their formula and table matter; figures that are fed stand in a
-table. After them come what the packs bring: goals, gates, scores and north stars, and what nobody can have, with the
-reason.
+table. After them come what the packs bring: goals, alert rules, gates, scores and north stars, and what nobody can
+have, with the reason.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from metrics_assets.catalogue.alerts import read_rules
 from metrics_assets.catalogue.gates import Criterion, Gate, read_gates
 from metrics_assets.catalogue.goals import Goal, read_goals, read_north_stars
 from metrics_assets.catalogue.metrics import Band, Catalogue, Metric, read_catalogue
 from metrics_assets.catalogue.packs import PackFile, load_packs, pack_of
 from metrics_assets.catalogue.reading import catalogue_files, own_folder
 from metrics_assets.catalogue.scores import read_scores
+from metrics_assets.reporting.catalogue_words import CONDITIONS, amount, anchor, code, number, table, text
+from metrics_assets.reporting.rules_page import rules_table
 
 _TITLES = {
     "dora": "Delivery",
@@ -30,19 +32,7 @@ _TITLES = {
     "scores": "Scores",
 }
 _DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neutral": "neither is better"}
-_CONDITIONS = {"at_least": "at least", "at_most": "at most", "above": "over", "below": "under"}
 _LEVELS = {"must": "must", "should": "should", "nice": "nice to have"}
-_AFTER_THE_NUMBER = {
-    "hours": "h",
-    "days": "days",
-    "months": "months",
-    "milliseconds": "ms",
-    "megabytes": "MB",
-    "per day": "a day",
-    "per week": "a week",
-    "per month": "a month",
-    "per second": "a second",
-}
 _HEAD = """# Metrics
 
 Every figure, what it means and where it comes from. This page is written from the catalogue
@@ -54,6 +44,8 @@ Every figure, what it means and where it comes from. This page is written from t
 - **Fed** figures are rows of `kpi_values.csv`; those of *events* count rows of `events.csv` of a kind. The column
   `segment` is empty for the portfolio; it may also be a repository, `team:` or `package:` and its name, or what the
   figure says (a region, a platform, a theme).
+- **Alert rules** count where their pack is on; `metrics.yaml` may change each of their numbers, see
+  [alerts](alerts.md). Channels that it does not have are replaced by its default ones.
 - `metric_values` shows all of them in one shape: metric, subject, date, value, n, state and the ends of the interval.
 """
 
@@ -91,7 +83,7 @@ def metrics_page(own: bool = True) -> str:
     """The whole page as Markdown.
 
     Args:
-        own: whether the user's own metrics, goals, gates and scores are on it, too.
+        own: whether the user's own metrics, goals, rules, gates and scores are on it, too.
 
     Raises:
         CatalogueError: an entry of the catalogue is wrong.
@@ -108,14 +100,15 @@ def metrics_page(own: bool = True) -> str:
     sections = [(_group_title(path, packs), _group(path, metrics, packs)) for path, metrics in groups.items()]
     sections += [
         ("North stars", _north_stars(files("north_stars"), catalogue)),
-        *((f"Goals: {title}", text) for title, text in _goals([*goals.values()], catalogue, packs)),
+        *((f"Goals: {title}", part) for title, part in _goals([*goals.values()], catalogue, packs)),
+        *((f"Alert rules: {title}", part) for title, part in _rules(files("rules"), catalogue, packs)),
         ("Release gates", _gates([*gates.values()], catalogue, packs)),
         ("Models of scores", _scores(files("scores"), catalogue, packs)),
         ("What is not covered", _not_covered(packs)),
     ]
-    sections = [(title, text) for title, text in sections if text]
-    contents = " · ".join(f"[{title}](#{_anchor(title)})" for title, _ in sections)
-    body = "\n".join(f"## {title}\n\n{text}" for title, text in sections)
+    sections = [(title, part) for title, part in sections if part]
+    contents = " · ".join(f"[{title}](#{anchor(title)})" for title, _ in sections)
+    body = "\n".join(f"## {title}\n\n{part}" for title, part in sections)
     return f"{_HEAD}\n{contents}\n\n{body}"
 
 
@@ -137,26 +130,26 @@ def _group_title(path: Path, packs: dict[str, PackFile]) -> str:
 
 def _group(path: Path, metrics: Sequence[Metric], packs: dict[str, PackFile]) -> str:
     pack = pack_of(path)
-    about = _text(packs[pack].description) if pack else _head_comment(path)
+    about = text(packs[pack].description) if pack else _head_comment(path)
     fed = [metric for metric in metrics if metric.fed and not metric.bands]
     one_by_one = [_block(metric) for metric in metrics if metric not in fed]
-    table = _table(
+    table_of_fed = table(
         ("Fed figure", "What it says", "Unit", "Better", "Fed as", "Owner", "Matters", "Source"),
         [
             (
-                f"{_text(metric.title)}<br>`{metric.key}`",
-                _text(metric.definition),
+                f"{text(metric.title)}<br>`{metric.key}`",
+                text(metric.definition),
                 metric.unit,
                 metric.direction,
                 f"events of `{metric.kind}`" if metric.kind else metric.cadence,
                 metric.owner,
                 f"{metric.priority}, {metric.timing}",
-                _text(metric.source or ""),
+                text(metric.source or ""),
             )
             for metric in fed
         ],
     )
-    return "\n".join(part for part in [f"{about}\n" if about else "", *one_by_one, table] if part)
+    return "\n".join(part for part in [f"{about}\n" if about else "", *one_by_one, table_of_fed] if part)
 
 
 def _head_comment(path: Path) -> str:
@@ -166,7 +159,7 @@ def _head_comment(path: Path) -> str:
         if not line.startswith("#"):
             break
         lines.append(line.lstrip("# ").rstrip())
-    return _text(" ".join(lines))
+    return text(" ".join(lines))
 
 
 def _block(metric: Metric) -> str:
@@ -179,12 +172,12 @@ def _block(metric: Metric) -> str:
         f"{metric.priority}, {metric.timing}",
         f"{metric.owner}, {metric.cadence}",
     ]
-    lines = [f"### {_text(metric.title)}", "", " · ".join(facts), "", _text(metric.definition), ""]
+    lines = [f"### {text(metric.title)}", "", " · ".join(facts), "", text(metric.definition), ""]
     if metric.formula:
-        lines.append(f"- Formula: {_code(metric.formula)}")
-    lines += [f"- {_stands_in(metric)}", f"- Unknown: {_text(metric.unknown)}"]
+        lines.append(f"- Formula: {code(metric.formula)}")
+    lines += [f"- {_stands_in(metric)}", f"- Unknown: {text(metric.unknown)}"]
     if metric.source:
-        lines.append(f"- Source: {_text(metric.source)}")
+        lines.append(f"- Source: {text(metric.source)}")
     if metric.bands:
         lines += ["", _bands(metric)]
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -200,15 +193,15 @@ def _stands_in(metric: Metric) -> str:
     if metric.table is None:
         return "Calculated from other metrics into `metrics.calculated_daily`."
     tables = " and ".join(f"`metrics.{table}`" for table in (metric.table, metric.groups) if table)
-    where = f", where {_code(metric.where)}" if metric.where else ""
-    text = f"Stands in {tables}: {_code(metric.value_sql)}{where}"
+    where = f", where {code(metric.where)}" if metric.where else ""
+    words = f"Stands in {tables}: {code(metric.value_sql)}{where}"
     if metric.n:
-        text += f"; n: {_code(metric.n)}, at least {metric.minimum_n}"
+        words += f"; n: {code(metric.n)}, at least {metric.minimum_n}"
     if metric.numerator and metric.denominator:
-        text += f"; {_code(metric.numerator)} of {_code(metric.denominator)}"
+        words += f"; {code(metric.numerator)} of {code(metric.denominator)}"
     if metric.low and metric.high:
-        text += f"; 95 % interval: {_code(metric.low)} to {_code(metric.high)}"
-    return text + "."
+        words += f"; 95 % interval: {code(metric.low)} to {code(metric.high)}"
+    return words + "."
 
 
 def _bands(metric: Metric) -> str:
@@ -217,17 +210,17 @@ def _bands(metric: Metric) -> str:
         high = f"under {amount(band.below, metric)}" if band.below is not None else ""
         return " and ".join(part for part in (low, high) if part)
 
-    rows = [(band.band, values(band), _text(band.means or "")) for band in metric.bands]
-    return _table(("Band", "Values", "Means"), rows)
+    rows = [(band.band, values(band), text(band.means or "")) for band in metric.bands]
+    return table(("Band", "Values", "Means"), rows)
 
 
 def _north_stars(files: list[Path], catalogue: Catalogue) -> str:
     rows = []
     for star in read_north_stars(files, catalogue):
         metric = catalogue.metrics[star.metric]
-        name = f"{_text(metric.title)}<br>`{metric.key}`"
-        rows.append((name, _text(star.why), star.pack or "always", ", ".join(star.requirements)))
-    return _table(("Metric", "Why", "Pack", "Requirement"), rows)
+        name = f"{text(metric.title)}<br>`{metric.key}`"
+        rows.append((name, text(star.why), star.pack or "always", ", ".join(star.requirements)))
+    return table(("Metric", "Why", "Pack", "Requirement"), rows)
 
 
 def _goals(goals: Sequence[Goal], catalogue: Catalogue, packs: dict[str, PackFile]) -> Iterable[tuple[str, str]]:
@@ -237,25 +230,33 @@ def _goals(goals: Sequence[Goal], catalogue: Catalogue, packs: dict[str, PackFil
         rows = []
         for goal in of_the_pack:
             metric = catalogue.metrics[goal.metric]
-            target = f"{_CONDITIONS[goal.comparison or 'at_least']} {amount(goal.target, metric)}"
+            target = f"{CONDITIONS[goal.comparison or 'at_least']} {amount(goal.target, metric)}"
             rows.append(
                 (
-                    f"{_text(goal.title)}<br>`{goal.key}`",
+                    f"{text(goal.title)}<br>`{goal.key}`",
                     f"`{goal.metric}`",
                     _subject(goal),
                     target,
                     _due(goal),
                     goal.owner or metric.owner,
-                    ", ".join(goal.requirements) or _text(goal.source or ""),
+                    ", ".join(goal.requirements) or text(goal.source or ""),
                 )
             )
         title = packs[pack].title.lower() if pack else "always"
-        yield title, _table(("Goal", "Metric", "Of", "Target", "By", "Owner", "Requirement"), rows)
+        yield title, table(("Goal", "Metric", "Of", "Target", "By", "Owner", "Requirement"), rows)
+
+
+def _rules(files: list[Path], catalogue: Catalogue, packs: dict[str, PackFile]) -> Iterable[tuple[str, str]]:
+    """A table for the rules that always count, and one for each pack."""
+    rules = read_rules(files, catalogue).values()
+    for pack in [None, *packs]:
+        title = packs[pack].title.lower() if pack else "always"
+        yield title, rules_table([rule for rule in rules if rule.pack == pack], catalogue)
 
 
 def _subject(goal: Goal) -> str:
     if goal.subject:
-        return _text(goal.subject)
+        return text(goal.subject)
     return "portfolio" if goal.subject_kind == "portfolio" else f"every {goal.subject_kind}"
 
 
@@ -270,8 +271,8 @@ def _gates(gates: Sequence[Gate], catalogue: Catalogue, packs: dict[str, PackFil
     for gate in gates:
         rows = [
             (
-                f"{_text(group.title)} ({_LEVELS[group.level]})",
-                _text(criterion.title),
+                f"{text(group.title)} ({_LEVELS[group.level]})",
+                text(criterion.title),
                 _condition(criterion, catalogue),
                 f"{share * 100:.1f} %",
                 ", ".join(criterion.requirements),
@@ -279,21 +280,21 @@ def _gates(gates: Sequence[Gate], catalogue: Catalogue, packs: dict[str, PackFil
             for group, criterion, share in gate.criteria()
         ]
         about = f"`{gate.key}`, pack {packs[gate.pack].title.lower()}" if gate.pack else f"`{gate.key}`, always"
-        table = _table(("Group", "Criterion", "Decided by", "Share", "Requirement"), rows)
-        parts.append(f"### {_text(gate.title)}\n\n{about}\n\n{table}")
+        criteria = table(("Group", "Criterion", "Decided by", "Share", "Requirement"), rows)
+        parts.append(f"### {text(gate.title)}\n\n{about}\n\n{criteria}")
     return "\n".join(parts)
 
 
 def _condition(criterion: Criterion, catalogue: Catalogue) -> str:
     metric = catalogue.metrics[criterion.metric] if criterion.metric else None
     bounds = " and ".join(
-        f"{_CONDITIONS[name]} {amount(bound, metric) if metric else number(bound)}"
+        f"{CONDITIONS[name]} {amount(bound, metric) if metric else number(bound)}"
         for name, bound in criterion.bounds.items()
     )
     if metric is None:
         return "gate_evidence.csv" + (f", {bounds}" if bounds else "")
     days = f" on each of {criterion.days} days" if criterion.days > 1 else ""
-    subject = f" of {_text(criterion.subject)}" if criterion.subject else ""
+    subject = f" of {text(criterion.subject)}" if criterion.subject else ""
     return f"`{metric.key}`{subject} {bounds}{days}"
 
 
@@ -306,7 +307,7 @@ def _scores(files: list[Path], catalogue: Catalogue, packs: dict[str, PackFile])
             f"`{score.score}`, version {score.version}, " + (f"packs: {on}" if on else "always") + ". "
             f"Known from {score.minimum_coverage * 100:.0f} % of the weights on."
         )
-        parts.append(f"### {_text(score.title)}\n\n{about}\n\n{_components(score)}")
+        parts.append(f"### {text(score.title)}\n\n{about}\n\n{_components(score)}")
     return "\n".join(parts)
 
 
@@ -321,56 +322,16 @@ def _components(score: _Score) -> str:
         weight = f"{one.category} {number(score.categories[one.category])} %" if one.category else number(one.weight)
         line = "logarithm" if one.scale == "log" else "straight"
         rows.append((one.key, f"`{one.metric}`", weight, number(one.zero), number(one.hundred), line))
-    return _table(("Signal", "Metric", "Alpha", "Threshold"), signals) or _table(
+    return table(("Signal", "Metric", "Alpha", "Threshold"), signals) or table(
         ("Component", "Metric", "Weight", "0 points", "100 points", "Line"), rows
     )
 
 
 def _not_covered(packs: dict[str, PackFile]) -> str:
-    rows = [(id_, pack.title, _text(reason)) for pack in packs.values() for id_, reason in pack.not_covered.items()]
+    rows = [(id_, pack.title, text(reason)) for pack in packs.values() for id_, reason in pack.not_covered.items()]
     others = sum(len(pack.other) for pack in packs.values())
     return (
-        f"{_table(('Requirement', 'Pack', 'Why not'), rows)}\n"
-        f"{others} more requirements are no metric, target, score or gate (schedules, alert rules, pages, roles); "
+        f"{table(('Requirement', 'Pack', 'Why not'), rows)}\n"
+        f"{others} more requirements are nothing of this kind (schedules, pages, reports, roles); "
         "they stand under `other` in the files of the packs.\n"
     )
-
-
-def amount(value: float, metric: Metric) -> str:
-    """A value in the unit of its metric: '95 %', '4 h', '$1,000,000', '20 times', '5,000'."""
-    if metric.unit == "ratio":
-        return f"{number(value * 100)} %" if abs(value) <= 2 else f"{number(value)} times"
-    if metric.unit == "dollars":
-        return f"${number(value)}"
-    if metric.unit == "yes or no":
-        return "yes" if value else "no"
-    return " ".join(part for part in (number(value), _AFTER_THE_NUMBER.get(metric.unit, "")) if part)
-
-
-def number(value: float) -> str:
-    """A number as it was written, with thousands: '5,000,000', '99.99'."""
-    return f"{value:,.10g}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of cells that are Markdown already; empty without rows."""
-    if not rows:
-        return ""
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
-
-
-def _text(text: str) -> str:
-    """A text of the catalogue, so that none of its characters is taken for Markdown."""
-    flat = " ".join(text.split())
-    return re.sub(r"([*`\[\]<\\])", r"\\\1", flat)
-
-
-def _code(text: str) -> str:
-    flat = " ".join(text.split())
-    return f"`` {flat} ``" if "`" in flat else f"`{flat}`"
-
-
-def _anchor(title: str) -> str:
-    """The anchor that GitHub gives a heading."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")

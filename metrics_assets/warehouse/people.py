@@ -24,7 +24,7 @@ def person_keys(engine: sa.Engine, home: Path, bots: Iterable[str] = ()) -> Pers
         ConfigurationError: the secret is not the one that this warehouse was filled with. Going on would count
             everybody twice.
     """
-    keys = PersonKeys(_secret(home), bots)
+    keys = PersonKeys(installation_secret(home), bots)
     with engine.connect() as connection:
         check = connection.execute(sa.text("select person_key_check from ops.portfolio")).scalar()
     if check is not None and check != keys.check:
@@ -35,7 +35,12 @@ def person_keys(engine: sa.Engine, home: Path, bots: Iterable[str] = ()) -> Pers
     return keys
 
 
-def _secret(home: Path) -> bytes:
+def installation_secret(home: Path) -> bytes:
+    """The installation's secret: METRICS_PERSON_KEY, or the file `person_key`, made once.
+
+    Raises:
+        ConfigurationError: it is too short.
+    """
     given = os.environ.get("METRICS_PERSON_KEY", "").strip()
     if given:
         if len(given) < _SHORTEST:

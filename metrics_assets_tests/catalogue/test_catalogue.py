@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics_assets.catalogue.alerts import load_rules
 from metrics_assets.catalogue.metrics import load_catalogue, read_catalogue
 from metrics_assets.catalogue.tiers import TierBand, load_tiers
 from metrics_assets.errors import CatalogueError
@@ -23,7 +22,6 @@ CONTRACT = [
     "pull_request_first_response_hours", "health_score",
 ]  # fmt: skip
 METRIC = "metrics:\n  - {key: a, title: A, definition: D, unit: count, direction: higher, table: t, unknown: U"
-RULE = "rules:\n  - {key: r, title: T, severity: warning, action: A, source: S, kind: change, metric: commits"
 
 
 def test_every_metric_of_the_contract_is_there() -> None:
@@ -98,40 +96,6 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     file.write_bytes(b"metrics: \xff")
     with pytest.raises(CatalogueError, match=r"latin\.yaml is not UTF-8 text \(byte 9\)"):
         read_catalogue([file])
-
-
-def test_the_rules_read_metrics_that_exist() -> None:
-    rules = load_rules()
-    assert {rule.key for rule in rules} >= {"low_deployment_activity", "lead_time_bottleneck"}
-    for rule in rules:
-        assert rule.metrics() <= set(load_catalogue().metrics)
-        assert rule.action
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (RULE + ", days: 7, drop: 0.5, minimum_reference: 4}\n", None),
-        (RULE + ", days: 7, drop: 1.5, minimum_reference: 4}\n", "alerts.yaml, rule r: change.drop: Input should be"),
-        (RULE + ", days: 0, drop: 0.5, minimum_reference: 4}\n", "rule r: change.days"),
-        (RULE + ", days: 7, drop: 0.5, minimum_reference: 0}\n", "rule r: change.minimum_reference"),
-        (RULE + ", days: 7, drop: 0.5}\n", "rule r: change.minimum_reference: Field required"),
-        (RULE.replace("commits", "comits") + ", days: 7, drop: 0.5, minimum_reference: 4}\n", "no metric 'comits'"),
-        (RULE.replace("kind: change", "kind: guess") + "}\n", "rule r: entry: Input tag 'guess'"),
-        ("rules: [text]\n", "alerts.yaml, a rule: "),
-        ("rules: {}\n", "alerts.yaml holds no rules"),
-        ("", "alerts.yaml holds no rules"),
-    ],
-)
-def test_wrong_rules_are_named(text: str, said: str | None, tmp_path: Path) -> None:
-    file = tmp_path / "alerts.yaml"
-    file.write_text(text)
-    if said is None:
-        assert [rule.key for rule in load_rules(file)] == ["r"]
-        return
-    with pytest.raises(CatalogueError) as caught:
-        load_rules(file)
-    assert said in str(caught.value)
 
 
 TIERS_BEST_FIRST = ["elite", "high", "medium", "low"]

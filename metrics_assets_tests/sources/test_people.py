@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.sources.github import answers
-from metrics_assets.warehouse.people import _secret, person_keys
+from metrics_assets.warehouse.people import installation_secret, person_keys
 from metrics_assets.warehouse.write import PersonKeys
 
 
@@ -48,14 +48,14 @@ def test_two_homes_have_two_secrets(warehouse: sa.Engine, tmp_path: Path) -> Non
 _MAKE = """
 import sys, time
 from pathlib import Path
-from metrics_assets.warehouse.people import _secret
+from metrics_assets.warehouse.people import installation_secret
 time.sleep(1 - time.time() % 1)
-print(_secret(Path(sys.argv[1])))
+print(installation_secret(Path(sys.argv[1])))
 """
 
 
 def _made(home: str) -> bytes:
-    return _secret(Path(home))
+    return installation_secret(Path(home))
 
 
 def test_processes_and_threads_that_start_together_agree(tmp_path: Path) -> None:
