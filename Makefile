@@ -37,6 +37,8 @@ benchmark: .venv/installed-for-tests ## print the figures of benchmarks/
 	$(BIN)/python benchmarks/derive.py
 	$(BIN)/python benchmarks/query.py
 	$(BIN)/python benchmarks/predict.py
+	$(BIN)/python benchmarks/alerts.py
+	$(BIN)/python benchmarks/predict.py
 
 # Locks hold versions and hashes for every platform, and no addresses.
 lock:            ## resolve pyproject.toml again into both lock files (needs uv)

@@ -480,6 +480,13 @@ class QuietHours(_Strict):
     )
     timezone: str | None = Field(None, description="Default: that of business_hours.")
 
+    @field_validator("days")
+    @classmethod
+    def _leave_a_day(cls, days: list[Weekday]) -> list[Weekday]:
+        if set(days) == set(WEEKDAYS):
+            raise ValueError("names all seven days, so that nobody would ever be told; leave one out")
+        return days
+
     @field_validator("timezone")
     @classmethod
     def _is_a_timezone(cls, name: str | None) -> str | None:

@@ -35,7 +35,7 @@ def derivation() -> Derivation:
         description="Pairs of metrics (catalogue/correlations) of every subject that has both, by their changes over "
         "the days before: Pearson's r, Spearman's, the lag at which they go together best, and p, corrected for the "
         "lags and, in p_adjusted, for all pairs and subjects of the day (Benjamini-Hochberg). A sentence stands only "
-        "where the pair survives that, and says nothing about cause. Made for Sundays and the last day of a range.",
+        "where the pair survives that, and says nothing about cause. Made for the last day of a month and of a range.",
         reads=(*(f"metrics.{table}" for table in load_catalogue().tables(metrics)), "ops.portfolio"),
         kinds=frozenset({"postgres", "numpy"}),
         run=run,

@@ -44,13 +44,13 @@ def derivation() -> Derivation:
         description="Sentences that follow from the figures: when a DORA tier changes, trends and risks, on which days "
         "and at which hours deployments fail, what slow pull requests have in common, how reviews are shared out, "
         "bottlenecks, and what is not known. What was tested survived a correction for the number of tests; each has "
-        "the figures that it stands on in evidence. No row is about one person. Made for Sundays and the last day of "
-        "a range.",
+        "the figures that it stands on in evidence. No row is about one person. Made for the last day of a month "
+        "and of a range.",
         reads=tuple(dict.fromkeys((*tables, *_ROWS))),
         kinds=frozenset({"postgres", "numpy"}),
         run=run,
         group=FORECAST,
-        preview="select topic, subject_kind, subject, sentence, action from metrics.insights "
+        preview="select subject, sentence, action from metrics.insights "
         "where date = :day order by weight desc, subject, insight limit 20",
     )
 

@@ -13,8 +13,6 @@ from metrics_assets.assets.derivations import Derivation
 from metrics_assets.assets.derived import derivation_asset
 from metrics_assets.assets.shared import Shared
 
-SUNDAY = 6
-
 
 @cache
 def predictions() -> Mapping[str, Derivation]:
@@ -31,6 +29,6 @@ def prediction_assets(shared: Shared) -> list[dg.AssetsDefinition]:
 
 
 def evaluation_days(start: date, end: date) -> list[date]:
-    """The days of [start, end) on which what looks back over months is made: its Sundays and its last day."""
+    """The days of [start, end) for which what looks back over months is made: the last of each month, and the last."""
     days = [start + timedelta(days=number) for number in range((end - start).days)]
-    return [day for day in days if day.weekday() == SUNDAY or day == days[-1]]
+    return [day for day in days if (day + timedelta(days=1)).day == 1 or day == days[-1]]

@@ -189,4 +189,4 @@ def _cell(value: Any) -> str:
         return "unknown"
     if isinstance(value, float):
         return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    return str(value).replace("|", "\\|").replace("\n", " ")[:120]
+    return str(value).replace("|", "\\|").replace("\n", " ")[:300]

@@ -106,6 +106,22 @@ def test_a_clock_that_was_set_back_delays_no_escalation(warehouse: sa.Engine) ->
     assert [row[:2] for row in told(warehouse)] == [("opened", 0), ("escalated", 1), ("escalated", 2)]
 
 
+def test_the_time_runs_from_when_people_can_have_heard_of_it(warehouse: sa.Engine) -> None:
+    nine = URGENT.model_copy(update={"tell_at": "09:00"})
+    fire(warehouse, nine)  # at 01:00
+    assert alert(warehouse, "escalate_at") == (FIRED.replace(hour=9, minute=30),)
+    assert escalated(warehouse, FIRED.replace(hour=9, minute=29), nine) == []
+    assert escalated(warehouse, FIRED.replace(hour=9, minute=30), nine) == [1]
+
+
+def test_what_is_silenced_is_escalated_after_the_silence(warehouse: sa.Engine) -> None:
+    fire(warehouse)
+    quiet(warehouse, until=minutes(60))
+    assert escalated(warehouse, minutes(59)) == []
+    assert escalated(warehouse, minutes(61)) == []
+    assert escalated(warehouse, minutes(89)) == [1]
+
+
 def test_fewer_levels_than_there_were(warehouse: sa.Engine) -> None:
     fire(warehouse)
     assert escalated(warehouse, minutes(31), RULE) == []
@@ -165,6 +181,9 @@ def test_an_alert_that_is_ended_by_hand_comes_back_on_the_next_day_if_it_still_h
     assert record(warehouse, condition(1, "breached"), rule=URGENT).opened == []
     assert record(warehouse, condition(2, "breached"), rule=URGENT).opened == [2]
     assert ("resolved", 0, "oncall") in told(warehouse)
+    with warehouse.connect() as connection:
+        said = connection.execute(sa.text("select message->>'text' from ops.alert_events where event = 'resolved'"))
+        assert said.scalars().all() == ["Ended by hand."]  # nobody is named
 
 
 @pytest.mark.parametrize("change", [acknowledge, resolve])

@@ -413,13 +413,13 @@ def test_before_there_is_a_portfolio_nothing_is_said(warehouse: sa.Engine) -> No
     assert correlate(warehouse, [LAST]) == 0
 
 
-def test_the_derivations_make_the_sundays_and_the_last_day(warehouse: sa.Engine) -> None:
+def test_the_derivations_make_the_ends_of_months_and_the_last_day(warehouse: sa.Engine) -> None:
     fill(warehouse, merged_pulls(12, 60))
     two_figures(warehouse)
     for derivation in (correlations.derivation(), insights.derivation()):
-        derivation.run(warehouse, LAST - timedelta(days=8), LAST + timedelta(days=3))
+        derivation.run(warehouse, LAST - timedelta(days=30), LAST + timedelta(days=3))
         days = table(warehouse, f"select distinct date from {derivation.table} order by 1")
-        assert days == [("12-21",), ("12-28",), ("12-30",)]
+        assert days == [("11-30",), ("12-30",)]
 
 
 # Correlations.
