@@ -14,19 +14,15 @@ from __future__ import annotations
 
 import argparse
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
+from warehouses import repository_tables, server
 
 from metrics_assets.alerting import states
 from metrics_assets.alerting.rules import evaluate
@@ -42,10 +38,7 @@ from metrics_assets.catalogue.alerts import (
 )
 from metrics_assets.catalogue.metrics import Metric, load_catalogue
 from metrics_assets.settings import Settings
-from metrics_assets.warehouse import embedded
 from metrics_assets.warehouse.derived import Column, table_columns
-from metrics_assets.warehouse.engine import create_engine, ensure_database
-from metrics_assets.warehouse.migrate import migrate
 
 START = date(2025, 1, 1)
 # About the subject or the day and not figures.
@@ -78,28 +71,23 @@ def main() -> None:
 
 def evaluation(repositories: int, days: int) -> None:
     """Print what evaluating and recording cost."""
-    home = Path(tempfile.mkdtemp(prefix="ma-"))
     last = START + timedelta(days=days - 1)
-    try:
-        with _engine(home) as engine:
-            begun = time.perf_counter()
-            migrate(engine)
-            _fill(engine, repositories, days)
-            print(f"{repositories} repositories, {days} days, filled in {time.perf_counter() - begun:.0f} s")
-            rules = made_rules()
-            print(f"{len(rules)} rules: {_kinds(rules)}; {_peak_megabytes():.0f} MB before")
-            print(f"{'tick':<34}" + "".join(f"{name:>12}" for name in COLUMNS))
-            tick(engine, rules, last - timedelta(days=3), "first, many open")
-            for back in (2, 1):
-                tick(engine, rules, last - timedelta(days=back), "the next day, little changes")
-            tick(engine, rules, last - timedelta(days=1), "the same day again")
-        with _engine(home) as engine:
-            tick(engine, rules, last, "the next day, server just started")
-            tick(engine, rules, last, "the same day again")
+    with server() as open_database:
+        engine = open_database()
+        begun = time.perf_counter()
+        _fill(engine, repositories, days)
+        print(f"{repositories} repositories, {days} days, filled in {time.perf_counter() - begun:.0f} s")
+        rules = made_rules()
+        print(f"{len(rules)} rules: {_kinds(rules)}; {_peak_megabytes():.0f} MB before")
+        print(f"{'tick':<34}" + "".join(f"{name:>12}" for name in COLUMNS))
+        tick(engine, rules, last - timedelta(days=3), "first, many open")
+        for back in (2, 1):
+            tick(engine, rules, last - timedelta(days=back), "the next day, little changes")
+        tick(engine, rules, last - timedelta(days=1), "the same day again")
+        engine = open_database(restart=True)
+        tick(engine, rules, last, "the next day, server just started")
+        tick(engine, rules, last, "the same day again")
         print(f"peak memory of this process {_peak_megabytes():.0f} MB")
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def tick(engine: sa.Engine, rules: dict[str, Rule], on: date, name: str) -> None:
@@ -129,7 +117,11 @@ SETTINGS = Settings.model_validate(
 
 def made_rules() -> dict[str, Rule]:
     """60 rules of all kinds but those about the pipeline."""
-    daily = [metric for metric in load_catalogue().metrics.values() if metric.is_daily and metric.table in _tables()]
+    daily = [
+        metric
+        for metric in load_catalogue().metrics.values()
+        if metric.is_daily and metric.table in repository_tables()
+    ]
     counts = [metric for metric in daily if metric.unit == "count"]
     spanned = [metric for metric in daily if metric.low and metric.high]
     rules: list[Rule] = []
@@ -175,26 +167,6 @@ def _kinds(rules: dict[str, Rule]) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
 
 
-@contextmanager
-def _engine(home: Path) -> Iterator[sa.Engine]:
-    """An engine on a server that was just started."""
-    embedded.stop(home)
-    url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database="benchmark")
-    ensure_database(url)
-    engine = create_engine(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
-
-
-def _tables() -> list[str]:
-    """The daily tables that have a row per repository and day."""
-    found = {metric.table for metric in load_catalogue().metrics.values() if metric.table}
-    columns = {table: {column.name for column in table_columns()[f"metrics.{table}"]} for table in found}
-    return sorted(table for table in found if {"repository_id", "date"} <= columns[table])
-
-
 def _fill(engine: sa.Engine, repositories: int, days: int) -> None:
     span = f"generate_series(1, {repositories}) as r, "
     span += f"generate_series(date '{START}', date '{START}' + {days - 1}, '1 day') as day"
@@ -207,7 +179,7 @@ def _fill(engine: sa.Engine, repositories: int, days: int) -> None:
             "insert into ops.repository_settings select r, 'acme/repository-' || r, null, 'auto', 'production', 'v', "
             f"'{{}}', 24, '{{}}' from generate_series(1, {repositories}) as r"
         )
-        for table in _tables():
+        for table in repository_tables():
             columns = [column for column in table_columns()[f"metrics.{table}"] if _value(column, 0)]
             values = ", ".join(_value(column, place) for place, column in enumerate(columns))
             connection.exec_driver_sql(

@@ -18,29 +18,25 @@ import json
 import multiprocessing
 import os
 import random
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
+from warehouses import warehouse
 
 from metrics_assets.alerting import outbox, states
 from metrics_assets.alerting.conditions import Condition
 from metrics_assets.catalogue.alerts import Escalation, Rule, ThresholdRule
 from metrics_assets.settings import Settings
-from metrics_assets.warehouse import embedded
-from metrics_assets.warehouse.engine import create_engine, ensure_database
-from metrics_assets.warehouse.migrate import migrate
+from metrics_assets.warehouse.engine import create_engine
 
 FIRST = date(2026, 1, 1)
 BEGUN = datetime(2026, 1, 2, 1, tzinfo=UTC)
@@ -72,21 +68,11 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="ma-"))
-    try:
-        url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database="chaos")
-        ensure_database(url)
-        engine = create_engine(url)
-        migrate(engine)
-        with Receivers() as receivers:
-            begun = time.perf_counter()
-            chaos = Chaos(url.render_as_string(hide_password=False), receivers, arguments)
-            chaos.run(engine)
-            good = report(engine, receivers, chaos, time.perf_counter() - begun)
-        engine.dispose()
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
+    with warehouse() as engine, Receivers() as receivers:
+        begun = time.perf_counter()
+        chaos = Chaos(engine.url.render_as_string(hide_password=False), receivers, arguments)
+        chaos.run(engine)
+        good = report(engine, receivers, chaos, time.perf_counter() - begun)
     sys.exit(0 if good else 1)
 
 

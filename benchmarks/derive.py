@@ -10,20 +10,14 @@ stars, 400 deployments, 365 counts by the provider), and prints a table.
 from __future__ import annotations
 
 import argparse
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
+from warehouses import warehouse
 
 from metrics_assets.assets.derivations import derivations
-from metrics_assets.warehouse import embedded
-from metrics_assets.warehouse.engine import create_engine, ensure_database
-from metrics_assets.warehouse.migrate import migrate
 
 START, DAYS = date(2025, 1, 1), 365
 END = START + timedelta(days=DAYS)
@@ -135,20 +129,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repositories", type=int, default=100)
     repositories: int = parser.parse_args().repositories
-    home = Path(tempfile.mkdtemp(prefix="ma-"))
-    try:
-        url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database="benchmark")
-        ensure_database(url)
-        engine = create_engine(url)
-        migrate(engine)
+    with warehouse() as engine:
         filling = _seconds(lambda: _fill(engine, repositories))
         print(f"{repositories} repositories, filled in {filling:.0f} s")
         year, rows = _derive(engine, START)
         day, _ = _derive(engine, END - timedelta(days=1))
-        engine.dispose()
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
     print(f"{'table':<22}{'rows':>10}{'365 days, s':>14}{'last day, s':>14}")
     for name, seconds in year.items():
         print(f"{name:<22}{rows[name]:>10}{seconds:>14.1f}{day[name]:>14.2f}")

@@ -17,10 +17,8 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -30,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
+from warehouses import warehouse
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -267,24 +266,13 @@ YEAR = 365
 
 def cost(series: int) -> None:
     """Fill a warehouse with a year of about `series` series and print what its last day costs."""
-    from metrics_assets.warehouse import embedded
-    from metrics_assets.warehouse.engine import create_engine, ensure_database
-    from metrics_assets.warehouse.migrate import migrate
 
-    home = Path(tempfile.mkdtemp(prefix="ma-"))
-    try:
-        url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database="benchmark")
-        ensure_database(url)
-        engine = create_engine(url)
-        migrate(engine)
+    with warehouse() as engine:
         repositories = _fill(engine, series)
         engine.dispose()
-        command = [sys.executable, __file__, "--one-day", url.render_as_string(hide_password=False)]
+        command = [sys.executable, __file__, "--one-day", engine.url.render_as_string(hide_password=False)]
         print(f"\n{repositories} repositories x {YEAR} days, one day judged in a process of its own:", flush=True)
         subprocess.run(command, check=True)
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _fill(engine: sa.Engine, series: int) -> int:

@@ -19,10 +19,8 @@ import argparse
 import gzip
 import json
 import resource
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator
@@ -32,6 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from warehouses import server
 
 from metrics_assets.analysis.forecasting import Settings, forecast, grid_of, look_ahead
 from metrics_assets.analysis.forecasting.errors import absolute_error, covered, crps
@@ -200,21 +199,12 @@ cross join lateral (
 def in_warehouse(series: int) -> None:
     """Print what the asset's run costs on `series` series in PostgreSQL, and on 500 of them."""
     import sqlalchemy as sa
-    from sqlalchemy.engine import make_url
 
     from metrics_assets.assets.forecasts import derivation
-    from metrics_assets.warehouse import embedded
-    from metrics_assets.warehouse.engine import create_engine, ensure_database
-    from metrics_assets.warehouse.migrate import migrate
 
-    home = Path(tempfile.mkdtemp(prefix="ma-"))
-    try:
+    with server() as open_database:
         for some in (500, series):
-            name = f"benchmark_{some}"
-            url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database=name)
-            ensure_database(url)
-            engine = create_engine(url)
-            migrate(engine)
+            engine = open_database(f"benchmark_{some}")
             days = Settings().history_days
             first = END - timedelta(days=days - 1)
             with engine.begin() as connection:
@@ -226,10 +216,6 @@ def in_warehouse(series: int) -> None:
             print(
                 f"\n{some} series in PostgreSQL: peak {_peak_megabytes():.0f} MB ({before:.0f} MB before); {dict(said)}"
             )
-            engine.dispose()
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _peak_megabytes() -> float:

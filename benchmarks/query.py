@@ -11,21 +11,15 @@ from __future__ import annotations
 
 import argparse
 import random
-import shutil
-import tempfile
 import time
 from datetime import date, timedelta
-from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import make_url
+from warehouses import repository_tables, warehouse
 
 from metrics_assets.catalogue.metrics import load_catalogue
-from metrics_assets.warehouse import embedded
 from metrics_assets.warehouse.derived import Column, table_columns
-from metrics_assets.warehouse.engine import create_engine, ensure_database
-from metrics_assets.warehouse.migrate import migrate
 
 START = date(2024, 1, 1)
 TIMES = 200
@@ -73,12 +67,7 @@ def main() -> None:
     parser.add_argument("--repositories", type=int, default=1000)
     parser.add_argument("--days", type=int, default=730)
     arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="ma-"))
-    try:
-        url = make_url(embedded.start(home)).set(drivername="postgresql+psycopg2", database="benchmark")
-        ensure_database(url)
-        engine = create_engine(url)
-        migrate(engine)
+    with warehouse() as engine:
         begun = time.perf_counter()
         _fill(engine, arguments.repositories, arguments.days)
         print(f"{arguments.repositories} repositories, {arguments.days} days, {time.perf_counter() - begun:.0f} s")
@@ -86,17 +75,6 @@ def main() -> None:
         for name, sql in QUESTIONS.items():
             times = _ask(engine, sql, arguments.repositories, arguments.days)
             print(f"{name:<60}{np.median(times):>12.1f}{np.percentile(times, 95):>12.1f}")
-        engine.dispose()
-    finally:
-        embedded.stop(home)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def _tables() -> list[str]:
-    """The daily tables that have a row per repository and day."""
-    found = {metric.table for metric in load_catalogue().metrics.values() if metric.table}
-    columns = {table: {column.name for column in table_columns()[f"metrics.{table}"]} for table in found}
-    return sorted(table for table in found if {"repository_id", "date"} <= columns[table])
 
 
 def _fill(engine: sa.Engine, repositories: int, days: int) -> None:
@@ -110,7 +88,7 @@ def _fill(engine: sa.Engine, repositories: int, days: int) -> None:
         connection.exec_driver_sql(
             "insert into raw.repository_counters select r, day::date, day, 1, 1, 1, 1 from " + span + " as day"
         )
-        for table in _tables():
+        for table in repository_tables():
             columns = [column for column in table_columns()[f"metrics.{table}"] if _value(column)]
             connection.exec_driver_sql(
                 f"insert into metrics.{table} ({', '.join(column.name for column in columns)}) "
@@ -136,7 +114,7 @@ def _value(column: Column) -> str:
 def _ask(engine: sa.Engine, sql: str, repositories: int, days: int) -> list[float]:
     """Milliseconds of each time the question was asked."""
     dice = random.Random(sql)
-    metrics = [key for key, metric in load_catalogue().metrics.items() if metric.table in _tables()]
+    metrics = [key for key, metric in load_catalogue().metrics.items() if metric.table in repository_tables()]
     times = []
     with engine.connect() as connection:
         for _ in range(TIMES):
