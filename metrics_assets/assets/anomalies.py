@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from metrics_assets.alerting.subjects import Subjects
 from metrics_assets.assets.derivations import Derivation, Metadata
 from metrics_assets.assets.shared import FORECAST, PREDICTED
 from metrics_assets.catalogue.metrics import Catalogue, load_catalogue
@@ -27,6 +28,25 @@ if TYPE_CHECKING:
 _TABLE = "metrics.anomalies"
 _EXPLAINED = ("spike", "drop", "level_shift")  # what an event can explain
 _EVENT_DAYS = 3  # the day itself and those before on which an event explains it
+# A figure that counts events is not explained by them: the kinds of events that each metric counts.
+_COUNTED = {
+    **dict.fromkeys(
+        (
+            "incidents_opened", "incidents_open", "incidents_resolved", "change_failure_rate", "deployments_failed",
+            "failures_unrecovered",
+        ),
+        ("incident",),
+    ),
+    **dict.fromkeys(("releases", "package_releases"), ("release", "package release")),
+    "releases_yanked": ("yank",),
+    **dict.fromkeys(("advisories_open", "advisories_open_critical", "advisories_open_high"), ("advisory",)),
+    "mentions": ("story",),
+}  # fmt: skip
+# What metrics.known_events and the subjects of metrics.yaml are made of.
+_EVENTS_OF = (
+    "raw.releases", "raw.package_releases", "raw.package_advisories", "raw.mentions", "raw.events",
+    "metrics.incidents", "ops.portfolio", "ops.repository_settings", "ops.package_settings",
+)  # fmt: skip
 # What is read and judged at once: it bounds the memory.
 _CELLS_AT_ONCE = 1_000_000
 _DAYS_AT_ONCE = 184
@@ -54,13 +74,14 @@ _COLUMNS = {"subject": "i8", "metric": "i8", "day": "i8", "value": "f8", "n": "f
 def derivation() -> Derivation:
     """metrics.anomalies; it reads the tables of all metrics whose days are judged."""
     catalogue = load_catalogue()
+    tables = [f"metrics.{table}" for table in catalogue.tables(catalogue.with_anomalies())]
     return Derivation(
         name="anomalies",
         description="Every watched figure on every day: what was expected from the days before it alone, and whether "
         "the day is a spike, a drop, a level shift, a drift, unrest or missing, in words. A robust rule, a classifier "
         "and an isolation forest (scikit-learn) judge it; releases and other events that may explain a jump are named. "
         "Under 28 days of history: too few.",
-        reads=tuple(f"metrics.{table}" for table in catalogue.tables(catalogue.with_anomalies())),
+        reads=tuple(dict.fromkeys((*tables, *_EVENTS_OF))),
         kinds=frozenset({"postgres", "numpy", "scikitlearn"}),
         run=find_anomalies,
         group=FORECAST,
@@ -82,8 +103,9 @@ def find_anomalies(engine: sa.Engine, start: date, end: date, catalogue: Catalog
     rows = too_few = 0
     with replacing_days(engine, _TABLE, start, end) as connection:
         events = read_known_events(connection, start - timedelta(days=_EVENT_DAYS - 1), end)
+        named = Subjects(connection)
         for part in _parts(connection, catalogue, start, end):
-            judged = _Judged(part, catalogue)
+            judged = _Judged(part, catalogue, named)
             rows += judged.write_plain(connection) + judged.write_anomalies(connection, events)
             too_few += judged.too_few
             for kind, number in judged.told().items():
@@ -175,9 +197,12 @@ def _listed(metrics: Sequence[str]) -> str:
 
 
 class _Judged:
-    """The verdicts on a part, as rows of the table."""
+    """The verdicts on a part, as rows of the table.
 
-    def __init__(self, part: _Part, catalogue: Catalogue) -> None:
+    Days without a value have none where metrics.yaml names the subject no more: nothing is missing there.
+    """
+
+    def __init__(self, part: _Part, catalogue: Catalogue, named: Subjects) -> None:
         import numpy as np
 
         from metrics_assets.analysis.detection import LOOK_BACK, NO_KIND, emitted, judge
@@ -188,7 +213,9 @@ class _Judged:
         self._n = part.n[:, LOOK_BACK:]
         self._weak = part.panel.weak[:, LOOK_BACK:]
         told = self._verdicts.kind != NO_KIND
-        self._told, self._plain = np.nonzero(told), np.nonzero(emitted(self._verdicts) & ~told)
+        is_named = np.array([named.has(*subject) for subject in part.subjects], dtype=bool)
+        kept = is_named[:, None] | (self._verdicts.missing == 0)
+        self._told, self._plain = np.nonzero(told & kept), np.nonzero(emitted(self._verdicts) & ~told & kept)
         self.too_few = int((~self._verdicts.judged[self._plain]).sum())
 
     def told(self) -> dict[str, int]:
@@ -228,7 +255,6 @@ class _Judged:
             "lower": verdicts.lower[at],
             "upper": verdicts.upper[at],
             "score": np.where(judged, verdicts.score[at], np.nan),
-            "z": np.where(judged, verdicts.z[at], np.nan),
             "explanation": np.array(sentences)[which.ravel()] if sentences else np.array([], dtype=str),
         }
         return write_columns(connection, _TABLE, columns, types)
@@ -238,7 +264,7 @@ class _Judged:
         import csv
 
         rows = io.StringIO()
-        writer = csv.writer(rows, lineterminator="\n")
+        writer = csv.writer(rows)  # its line ends are \r\n: with others it leaves a lone \r unquoted
         number = 0
         for series, day in zip(*(places.tolist() for places in self._told), strict=True):
             writer.writerow(self._anomaly(series, day, events))
@@ -254,8 +280,11 @@ class _Judged:
         metric = self._catalogue.metrics[self._part.metrics[series]]
         kind, (subject_kind, subject) = KINDS[verdicts.kind[at]], self._part.subjects[series]
         on = self._part.start + timedelta(days=day)
-        event = events.of(subject_kind, subject, on, _EVENT_DAYS) if kind in _EXPLAINED else None
-        severity = SEVERITIES[max(int(verdicts.severity[at]) - (event is not None), 0)]
+        event = None
+        if kind in _EXPLAINED:
+            event = events.of(subject_kind, subject, on, _EVENT_DAYS, _COUNTED.get(metric.key, ()))
+        words = None if event is None else event.words
+        severity = SEVERITIES[max(int(verdicts.severity[at]) - (event is not None and event.excuses), 0)]
         missing = kind == "missing_data"
         n = _number(self._n[at])
         methods = tuple(
@@ -282,12 +311,11 @@ class _Judged:
             score=score,
             weekday_used=bool(verdicts.weekday_used[at]),
             methods=methods,
-            event=event,
+            event=words,
         )
         return [
             metric.key, subject_kind, subject, on, value, finding.n, "anomaly", kind, expected, lower, upper, score,
-            severity, explain(finding), None if missing else _number(verdicts.z[at]),
-            "{" + ",".join(f'"{method}"' for method in methods) + "}", event,
+            severity, explain(finding), "{" + ",".join(f'"{method}"' for method in methods) + "}", words,
         ]  # fmt: skip
 
     def _finite(self, at: Any = ...) -> NDArray[np.float64]:
@@ -299,7 +327,7 @@ class _Judged:
 
 _ANOMALY_COLUMNS = [
     "metric", "subject_kind", "subject", "date", "value", "n", "state", "kind", "expected", "lower", "upper", "score",
-    "severity", "explanation", "z", "methods", "known_event",
+    "severity", "explanation", "methods", "known_event",
 ]  # fmt: skip
 
 

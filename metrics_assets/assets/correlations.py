@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
 from metrics_assets.assets.derivations import Derivation, Metadata
-from metrics_assets.assets.figures import SUBJECT, Figures, read_known
+from metrics_assets.assets.figures import SUBJECT, Figures, Floats, read_known
 from metrics_assets.assets.goals import read_portfolio
 from metrics_assets.assets.shared import FORECAST, PREDICTED
 from metrics_assets.catalogue.correlations import Correlation, load_correlations
@@ -88,21 +89,36 @@ def _of_windows(metric: Metric) -> bool:
     return metric.grain == "week" or (metric.window or 1) >= _WEEK
 
 
+def _known_of(
+    pair: Correlation, catalogue: Catalogue, figures: Figures, day: date
+) -> tuple[pd.MultiIndex, list[Floats]]:
+    """The subjects that have a known value of both metrics among the days that count, and both metrics' values.
+
+    What was read for other days of the range, or for other pairs, gives no subject a row.
+    """
+    subjects, days = figures.subjects(pair.x, pair.y), _days(pair, day)
+    values = [figures.matrix(key, subjects, days) for key in (pair.x, pair.y)]
+    known = np.ones(len(subjects), dtype=np.bool_)
+    for key, daily in zip((pair.x, pair.y), values, strict=True):
+        by_week = pair.grain == "week" and _of_windows(catalogue.metrics[key])
+        known &= np.isfinite(daily[:, _WEEK - 1 :: _WEEK] if by_week else daily).any(axis=1)
+    return subjects[known], [daily[known] for daily in values]
+
+
 def _of_a_day(pairs: Sequence[Correlation], catalogue: Catalogue, figures: Figures, day: date) -> pd.DataFrame:
     from metrics_assets.analysis.correlations import Relation, compare, corrected, daily_changes, weekly_changes
 
     parts = []
     for pair in pairs:
-        subjects, days = figures.subjects(pair.x, pair.y), _days(pair, day)
+        subjects, values = _known_of(pair, catalogue, figures, day)
         if not len(subjects):
             continue
-        changes = []
-        for key in (pair.x, pair.y):
-            values = figures.matrix(key, subjects, days)
-            windows = _of_windows(catalogue.metrics[key])
-            changes.append(
-                weekly_changes(values, of_windows=windows) if pair.grain == "week" else daily_changes(values)
-            )
+        changes = [
+            weekly_changes(daily, of_windows=_of_windows(catalogue.metrics[key]))
+            if pair.grain == "week"
+            else daily_changes(daily)
+            for key, daily in zip((pair.x, pair.y), values, strict=True)
+        ]
         step = _WEEK if pair.grain == "week" else 1
         compared = compare(changes[0], changes[1], pair.max_lag_days // step)
         part = pd.DataFrame({name: getattr(compared, name) for name in compared.__slots__})

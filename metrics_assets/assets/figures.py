@@ -52,7 +52,8 @@ class Figures:
 
 
 def read_known(engine: sa.Engine, metrics: Iterable[str], kinds: Sequence[str], days: Iterable[date]) -> Figures:
-    """The known figures of some metrics and kinds of subjects on some days."""
+    """The known figures of some metrics and kinds of subjects on some days; those that are no finite numbers are not
+    known."""
     # Lists in the statement's text: the planner then drops every branch of the view that is about something else.
     # COPY, because it is the fastest way for a year of all subjects.
     given: list[Any] = [sorted(set(metrics)), list(kinds), sorted(set(days))]
@@ -65,7 +66,9 @@ def read_known(engine: sa.Engine, metrics: Iterable[str], kinds: Sequence[str], 
             statement = cursor.mogrify(
                 f"select {', '.join(_TEXTS)}, date - date '0001-01-01' + 1 as date, {', '.join(_FIGURES)} "
                 "from metrics.metric_values where metric = any(%s) and subject_kind = any(%s) "
-                "and date = any(%s::date[]) and state in ('ok', 'provisional') and value is not null",
+                "and date = any(%s::date[]) and state in ('ok', 'provisional') "
+                # Of null that is not true either. What is fed may hold any of them; none can be compared.
+                "and value not in ('NaN', 'Infinity', '-Infinity')",
                 given,
             )
             cursor.copy_expert(f"copy ({statement.decode()}) to stdout (format csv, header)", buffer)

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import sqlalchemy as sa
 
+from metrics_assets.alerting.subjects import Subjects
 from metrics_assets.assets.derivations import Derivation, Metadata
 from metrics_assets.assets.goal_forecasts import GOAL_COLUMNS, goal_rows
 from metrics_assets.assets.goals import read_portfolio
@@ -48,7 +49,7 @@ def derivation() -> Derivation:
         "80 % interval, how good such forecasts of it were lately, and whether they beat the last value of the same "
         "weekday; 180 days ahead as the continuation of the path. With it the paths day by day (of the newest origin), "
         "scenarios of 0.7 and 1.3 times the change, and the days on which goals are reached.",
-        reads=tuple(f"metrics.{table}" for table in catalogue.tables(catalogue.with_forecasts())),
+        reads=(*(f"metrics.{table}" for table in catalogue.tables(catalogue.with_forecasts())), "ops.portfolio"),
         kinds=frozenset({"postgres", "scikitlearn"}),
         run=make_forecasts,
         group=FORECAST,
@@ -69,7 +70,7 @@ def make_forecasts(
     metrics = {key: catalogue.metrics[key] for key in catalogue.with_forecasts()}
     settings = Settings(holidays=_holidays(engine))
     read = read_series(engine, list(metrics), PREDICTED, end - timedelta(days=settings.history_days), end)
-    series = _alive(read)
+    series = _named(engine, _alive(read))
     origin = end - timedelta(days=1)
     outlook = None
     figures, paths, scenarios = (pd.DataFrame(columns=columns) for columns in (_FIGURES, _PATHS, _SCENARIOS))
@@ -111,6 +112,18 @@ def _alive(series: Series) -> Series:
 
     alive = ~np.isnan(series.values[:, -WINDOW:]).all(axis=1)
     return Series(series.keys.iloc[np.flatnonzero(alive)].reset_index(drop=True), series.values[alive])
+
+
+def _named(engine: sa.Engine, series: Series) -> Series:
+    """The series of subjects that metrics.yaml still names; what was before of others is no forecast of anything."""
+    with engine.connect() as connection:
+        subjects = Subjects(connection)
+    named = [
+        number
+        for number, (kind, subject) in enumerate(series.keys[["subject_kind", "subject"]].to_numpy().tolist())
+        if subjects.has(kind, subject)
+    ]
+    return Series(series.keys.iloc[named].reset_index(drop=True), series.values[named])
 
 
 def _better_way(metric: Metric) -> Literal["higher", "lower"] | None:
@@ -161,6 +174,7 @@ def _write(
 
 def _copy(connection: sa.Connection, table: str, rows: pd.DataFrame) -> None:
     buffer = io.StringIO()
-    rows.to_csv(buffer, index=False, header=False)
+    # With other line ends a lone \r in a text is left unquoted, and COPY refuses it.
+    rows.to_csv(buffer, index=False, header=False, lineterminator="\r\n")
     buffer.seek(0)
     copy_rows(connection, table, list(rows.columns), buffer)

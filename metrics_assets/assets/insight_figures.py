@@ -127,7 +127,19 @@ class DayFigures:
         bands = [TierBand(*band) for band in self._bands.get(metric, [])]
         values = self._figures.matrix(metric, subjects, [self._day])[:, 0]
         return [
-            Key(metric, self._about(metric), kind, subject, float(value), row, tuple(days), behind, bands, TIER_SET)
+            Key(
+                metric,
+                self._about(metric),
+                kind,
+                subject,
+                float(value),
+                self._day,
+                row,
+                tuple(days),
+                behind,
+                bands,
+                TIER_SET,
+            )
             for (kind, subject), value, row in zip(subjects, values, lately, strict=True)
             if np.isfinite(value) and bands and kind != "environment"
         ]

@@ -146,8 +146,10 @@ from judged join subjects using (repository_id)
 group by subject_kind, subject
 order by subject_kind, subject
 """
+# A pull request is a change of each chain that it ships in, and is one here: as it shipped first.
 _CHANGES = """
-select subjects.subject_kind, subjects.subject, changes.merged_at >= :recent as is_recent, changes.coding_hours,
+select distinct on (subjects.subject_kind, subjects.subject, changes.repository_id, changes.change_key)
+       subjects.subject_kind, subjects.subject, changes.merged_at >= :recent as is_recent, changes.coding_hours,
        changes.pickup_hours, changes.review_hours, changes.merge_hours,
        -- What shipped later was not known.
        case when changes.deployed_at < :end then changes.merge_to_deploy_hours end as deploy_hours
@@ -155,6 +157,8 @@ from metrics.changes as changes
 join ops.subjects as subjects using (repository_id, chain)
 where changes.kind = 'pull_request' and changes.merged_at >= :since and changes.merged_at < :end
   and not coalesce(changes.author_is_bot, false) and subjects.subject_kind <> 'environment'
+order by subjects.subject_kind, subjects.subject, changes.repository_id, changes.change_key,
+         case when changes.deployed_at < :end then changes.deployed_at end nulls last, changes.chain
 """
 _COVERAGE = """
 select subject_kind, subject, changes_merged_in_window, changes_shipped_of_merged, changes_waiting_of_merged,

@@ -59,7 +59,7 @@ def replace_days(
         The number of rows written.
     """
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)  # its line ends are \r\n: with others it leaves a lone \r unquoted
     for row in frame.itertuples(index=False, name=None):
         writer.writerow([_cell(value) for value in row])
     buffer.seek(0)

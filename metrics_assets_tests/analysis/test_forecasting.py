@@ -14,7 +14,6 @@ from metrics_assets.analysis.forecasting import (
     FORECAST_COLUMNS,
     HORIZONS,
     Settings,
-    backtest,
     continued,
     figure_rows,
     forecast,
@@ -201,7 +200,7 @@ def test_where_the_model_does_not_beat_it_the_naive_forecast_is_served() -> None
 
 
 def test_the_backtest_says_how_good_the_served_forecast_was() -> None:
-    rows = backtest(some_series(), ORIGIN, QUICK_UNITS)
+    _, rows = refresh(some_series(), ORIGIN, 7, QUICK_UNITS)
     assert tuple(rows.columns) == BACKTEST_COLUMNS
     assert rows["horizon"].tolist() == [7, 30, 90] * 4
     better = rows[rows["beats_naive"] == True]  # noqa: E712 (a column of objects)
@@ -214,7 +213,7 @@ def test_the_backtest_says_how_good_the_served_forecast_was() -> None:
 def test_an_empty_input_a_lacking_column_and_two_rows_for_a_day() -> None:
     values = daily(WEEK * 8)
     assert tuple(forecast(values[:0], ORIGIN).columns) == FORECAST_COLUMNS
-    assert tuple(backtest(values, ORIGIN - timedelta(days=900)).columns) == BACKTEST_COLUMNS
+    assert tuple(refresh(values, ORIGIN - timedelta(days=900))[1].columns) == BACKTEST_COLUMNS
     with pytest.raises(ValueError, match="lack the column state"):
         forecast(values.drop(columns="state"), ORIGIN)
     with pytest.raises(ValueError, match="two rows of stars_new for a/b on 2026-03-01"):
@@ -317,15 +316,21 @@ def test_a_goal_downwards_and_one_already_met_and_one_overdue() -> None:
     assert goal_date(falling, 8, "at_most", due=ORIGIN - timedelta(days=1)).probability == 0
 
 
-def test_the_goal_date_of_simulated_paths() -> None:
-    days = [ORIGIN + timedelta(days=number + 1) for number in range(4)]
-    paths = np.array([[1.0, 5, 2, 2], [1, 1, 5, 1], [1, 1, 1, 1], [1, 1, 1, 5]])
-    found = goal_date(paths, 5, dates=days, due=days[2])
-    assert (found.p10, found.p50, found.p90, found.probability) == (days[1], days[2], None, 0.5)
-    with pytest.raises(ValueError, match="as many dates as days"):
-        goal_date(paths, 5, dates=days[:2])
+def test_a_path_without_numbers_or_with_a_hole_has_no_goal_date() -> None:
     with pytest.raises(ValueError, match="no forecast"):
         goal_date(path([math.nan], [math.nan], [math.nan]), 5)
+    with pytest.raises(ValueError, match="one row for each day"):
+        goal_date(path([1.0] * 3, [2.0] * 3, [3.0] * 3).drop(index=1), 5)
+
+
+def test_odds_of_a_day_beyond_the_forecast_are_extrapolated_though_the_first_days_are_not() -> None:
+    wide = path([90.0] * 10, [100.0] * 10, [110.0] * 10)
+    until = ORIGIN + timedelta(days=60)
+    near = goal_date(wide, 105, until=until)
+    assert near.p10 == ORIGIN + timedelta(days=1)
+    assert (near.p90, near.last, near.extrapolated) == (None, until, True)
+    assert not goal_date(wide, 85, until=until).extrapolated  # as good as certain on the first day
+    assert not goal_date(wide, 105, until=until, due=ORIGIN + timedelta(days=5)).extrapolated
 
 
 def test_scenarios_multiply_the_change_and_not_the_value() -> None:
@@ -373,7 +378,7 @@ def evidence(days: list[int], raw: list[list[float]], group: list[int]) -> Evide
 
 
 def test_few_days_of_its_own_do_not_outweigh_what_all_similar_series_say() -> None:
-    usual, other = [2.0, 1.0, 1.5, 9.0], [1.0, 1.3, 0.9, 9.0]
+    usual, other = [2.0, 1.0, 1.5, 9.0], [1.0, 0.99, 0.7, 9.0]
     found = evidence(
         [1000, 4, 500, 4, 0, 0], [usual, other, other, [0.0, 0.1, 0.1, 0.1], other, other], [0, 0, 0, 0, 0, 2]
     )
@@ -381,6 +386,15 @@ def test_few_days_of_its_own_do_not_outweigh_what_all_similar_series_say() -> No
     method = choose(found, np.array([True, True, True, True, True, False]), steady)
     # as most; few days; its own many days; weeks that repeat exactly; no day; too short
     assert method[:, 0].tolist() == [POOLED, POOLED, MIXED, NAIVE, POOLED, TOO_FEW]
+
+
+def test_what_did_not_beat_the_naive_forecast_is_not_served_whatever_similar_series_say() -> None:
+    usual = [2.0, 1.0, 1.5, 9.0]
+    few = [[1.0, 1.3, 1.1, 9.0], [1.0, 1.0, 0.9, 9.0], [1.0, 1.0, 1.0, 1.0]]
+    found = evidence([1000, 4, 4, 4], [usual, *few], [0] * 4)
+    method = choose(found, np.ones(4, dtype=bool), np.zeros(4, dtype=bool))
+    # In the third nothing but the second best of similar series was better than the naive one.
+    assert method.tolist() == [[POOLED] * 3, [NAIVE] * 3, [MIXED] * 3, [NAIVE] * 3]
 
 
 def test_a_group_without_any_backtest_takes_what_all_others_say_and_the_model_without_any() -> None:
@@ -413,6 +427,7 @@ def test_the_figures_say_what_backs_them() -> None:
     assert young.loc[180, "method"] == "extended"
     served = rows[rows["method"].isin(["seasonal_naive", "pooled", "mixed", "drift"]) & (rows["n"] > 0)]
     assert (served["reason"].isna() == served["beats_naive"].astype(bool)).all()
+    assert ((served["method"] != "seasonal_naive") == served["beats_naive"].astype(bool)).all()
     assert rows.loc[rows["metric"] == "reviewed_share", "p90"].max() <= 1
     assert rows["p10"].min() >= 0
     with pytest.raises(ValueError, match="an outlook of 90 days, not of 30"):
@@ -420,6 +435,17 @@ def test_the_figures_say_what_backs_them() -> None:
     some = scenario_rows(outlook, {"stars_total": "higher"})
     assert some["scenario"].tolist() == ["pessimistic", "realistic", "optimistic"] * 4
     assert all(part.is_monotonic_increasing for _, part in some.groupby("horizon")["p50"])
+
+
+def test_where_the_naive_forecast_is_served_the_figures_say_by_what_it_was_weighed() -> None:
+    grid = read_grid(daily(np.resize(WEEK, 301).tolist()), ORIGIN, {})
+    assert grid is not None
+    rows = figure_rows(look_ahead(grid, settings=QUICK)).set_index("horizon")
+    assert rows.loc[7, "method"] == "seasonal_naive"
+    assert rows.loc[7, "reason"] == (
+        f"The last value of the same weekday stands: nothing was better both over {rows.loc[7, 'n']} days of this "
+        "series' backtest and weighed with those of similar series."
+    )
 
 
 def test_a_number_is_kept_to_seven_digits() -> None:

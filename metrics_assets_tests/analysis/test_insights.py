@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from statistics import NormalDist
 
@@ -30,7 +30,7 @@ from metrics_assets.analysis.insights.risks import (
 from metrics_assets.analysis.insights.statistics import signed_rank, trend
 from metrics_assets.analysis.insights.tiers import Key, TierBand, tier_dates, tier_of
 from metrics_assets.analysis.insights.trends import Churn, Sampled, Shape, churn_risks, trends
-from metrics_assets.analysis.insights.wording import AboutMetric, amount, share, weight
+from metrics_assets.analysis.insights.wording import AboutMetric, Insight, amount, share, weight
 
 DAY = date(2025, 12, 28)
 START = date(2025, 7, 2)
@@ -171,7 +171,7 @@ BANDS = [
 FREQUENCY = [TierBand("elite", 1.0000001, None), TierBand("high", 0.142857, None), TierBand("low", None, None)]
 
 
-def key(lately: Sequence[float], value: float, metric: str = "lead_time_hours", step: int = 7) -> Key:
+def key(lately: Sequence[float], value: float, metric: str = "lead_time_hours", step: int = 7, day: date = DAY) -> Key:
     about, bands = (HOURS, BANDS) if metric == "lead_time_hours" else (STARS, FREQUENCY)
     return Key(
         metric,
@@ -179,6 +179,7 @@ def key(lately: Sequence[float], value: float, metric: str = "lead_time_hours", 
         "repository",
         "acme/api",
         value,
+        day,
         np.array(lately),
         weeks(len(lately), step),
         1.5,
@@ -228,6 +229,15 @@ def test_a_frequency_meets_the_boundary_from_below() -> None:
 )
 def test_no_date_where_none_can_be_said(lately: list[float], value: float) -> None:
     assert tier_dates([key(lately, value)]) == []
+
+
+def test_no_tier_date_that_is_past() -> None:
+    # Reached about 11 days after the newest week, of which 7 or 14 have passed.
+    lately = [week - 53.0 for week in FALLING]
+    (found,) = tier_dates([key(lately, 169.0, day=DAY + timedelta(days=7))])
+    first, last = (date.fromisoformat(day) for day in found.evidence["between"])
+    assert DAY + timedelta(days=7) < first <= date.fromisoformat(found.evidence["expected_on"]) <= last
+    assert tier_dates([key(lately, 169.0, day=DAY + timedelta(days=14))]) == []
 
 
 # Deployments.
@@ -285,6 +295,40 @@ def test_weekdays_and_windows_of_repositories_that_fail_by_chance() -> None:
     chance = pd.concat([failing([0.12] * 7, seed, subject=f"acme/r{seed}") for seed in range(60)])
     assert len(weekday_failures(chance, START, DAY)) <= 1
     assert len(deployment_windows(chance, START, DAY)) <= 1
+
+
+def with_bad_days(seed: int) -> pd.DataFrame:
+    """Half a year in which one deployment of 33 fails by chance, and on one or two days most of ten do."""
+    random = np.random.default_rng(seed)
+    bad = set(random.choice(175, 1 + seed % 2, replace=False).tolist())
+    rows = []
+    for number in range(175):
+        day = START + timedelta(days=number)
+        hours = random.integers(8, 20, 10 if number in bad else int(random.integers(1, 5)))
+        rows += [(f"{day} {hour:02d}:00", bool(random.random() < (0.8 if number in bad else 0.03))) for hour in hours]
+    return deployments(rows, f"acme/r{seed}")
+
+
+def with_days_that_differ(seed: int) -> pd.DataFrame:
+    """Half a year of days that each have a chance of failures of their own, 12 of 100 on the whole."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for number in range(175):
+        day, chance = START + timedelta(days=number), random.beta(0.3, 2.2)
+        rows += [
+            (f"{day} {hour:02d}:00", bool(random.random() < chance))
+            for hour in random.integers(8, 20, int(random.integers(2, 7)))
+        ]
+    return deployments(rows, f"acme/r{seed}")
+
+
+@pytest.mark.parametrize("made", [with_bad_days, with_days_that_differ])
+@pytest.mark.parametrize("told", [weekday_failures, deployment_windows])
+def test_failures_that_come_by_the_day_make_no_weekday_and_no_window(
+    made: Callable[[int], pd.DataFrame], told: Callable[[pd.DataFrame, date, date], list[Insight]]
+) -> None:
+    # Each by itself, as many together take more. Of 60 at 0.05, more than 7 come by chance once in a hundred times.
+    assert sum(bool(told(made(seed), START, DAY)) for seed in range(60)) <= 7
 
 
 def test_too_few_deployments_say_nothing() -> None:
@@ -348,6 +392,11 @@ def test_queues_of_teams(queues: list[Queue], told: list[str]) -> None:
 @pytest.mark.parametrize(("count", "unreviewed", "told"), [(9, 6, True), (40, 6, False), (4, 4, False)])
 def test_pull_requests_that_wait(count: int, unreviewed: int, told: bool) -> None:
     assert bool(unreviewed_queue([Waiting("repository", "acme/api", count, unreviewed, 28.2)], DAY)) == told
+
+
+def test_a_window_of_28_days_is_four_weeks() -> None:
+    (found,) = review_concentration([ReviewLoad("team", "core", [30, 5, 5, 5, 5, 5])], DAY - timedelta(days=27), DAY, 3)
+    assert "of the last 4 weeks" in found.sentence
 
 
 # Dependence and gaps.

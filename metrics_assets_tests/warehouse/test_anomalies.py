@@ -15,6 +15,7 @@ from metrics_assets.analysis.detection import LOOK_BACK
 from metrics_assets.assets import anomalies
 from metrics_assets.assets.anomalies import derivation, find_anomalies
 from metrics_assets.catalogue.metrics import Catalogue, Metric, load_catalogue
+from metrics_assets.warehouse.known_events import Explanation, KnownEvent, KnownEvents
 from metrics_assets_tests.warehouse.tables import on, table
 
 SHARED: dict[str, Any] = {"definition": "D", "unknown": "Nobody counted.", "fed": "kpi_values", "direction": "neutral"}
@@ -24,6 +25,10 @@ CATALOGUE = Catalogue(
         for metric in (
             Metric(key="visits", title="Visits", unit="count", **SHARED),
             Metric(key="wait", title="Wait", unit="hours", **SHARED),
+            *(
+                Metric(key=key, title=key, unit="count", **SHARED)
+                for key in ("incidents_opened", "package_releases", "releases_yanked", "advisories_open", "mentions")
+            ),
             Metric(key="total", title="Total", unit="count", anomalies=False, **SHARED),
         )
     }
@@ -101,7 +106,7 @@ def test_a_spike_is_a_row_with_what_was_expected_and_a_sentence(warehouse: sa.En
     )
     assert row["expected"] == pytest.approx(2, abs=0.5)
     assert row["lower"] < row["expected"] < row["upper"] < 60
-    assert row["z"] == row["score"] > 5
+    assert row["score"] > 5
     assert row["methods"][:2] == ["residual rule", "classifier"]
     assert row["explanation"].startswith("Visits: 60; 2 expected (0 to ")
     assert "from 56 days; weekday pattern used). Spike: " in row["explanation"]
@@ -113,7 +118,7 @@ def test_an_ordinary_day_has_a_row_without_a_sentence(warehouse: sa.Engine) -> N
     assert find(warehouse)["rows"] == 1
     assert table(
         warehouse,
-        "select metric, value, state, kind, severity, explanation, methods, abs(z) < 1 from metrics.anomalies",
+        "select metric, value, state, kind, severity, explanation, methods, abs(score) < 1 from metrics.anomalies",
     ) == [("visits", 2.0, "normal", None, None, None, None, True)]
 
 
@@ -122,7 +127,8 @@ def test_a_short_history_says_too_few(warehouse: sa.Engine) -> None:
     figures(warehouse, SPIKE, subject="weak", state="too_few", n=2)
     assert find(warehouse)["too_few"] == 2
     assert table(
-        warehouse, "select subject, value, n, state, expected, z, explanation from metrics.anomalies order by subject"
+        warehouse,
+        "select subject, value, n, state, expected, score, explanation from metrics.anomalies order by subject",
     ) == [
         ("weak", 60.0, 2, "too_few", None, None, "Not judged: the figure itself stands on too few."),
         ("young", 500.0, None, "too_few", None, None, "Not judged: only 20 of 28 days are known."),
@@ -188,6 +194,18 @@ def happen(engine: sa.Engine, event: str) -> None:
         "too early": "insert into raw.releases "
         "(repository_id, release_id, tag, published_at, created_at, is_draft, is_prerelease) "
         "values (1, 1, 'v2.0', '2025-05-29 23:59+00', '2025-05-29', false, false)",
+        "a yank": "insert into raw.package_releases "
+        "(registry, package, version, published_at, is_prerelease, is_yanked, yanked_noticed_at) "
+        "values ('npm', 'acme', '2.0', '2025-01-01', false, true, '2025-05-31 12:00+00')",
+        "an advisory": "insert into raw.package_advisories (registry, package, advisory_id, published_at) "
+        "values ('npm', 'acme', 'GHSA-1', '2025-05-31 12:00+00')",
+        "an incident": "insert into metrics.incidents "
+        "(repository_id, repository, issue_number, severity, status, created_at) "
+        "values (1, 'acme/api', 7, 'unknown', 'open', '2025-05-31 12:00+00')",
+        "a story": "insert into raw.mentions (platform, community, mention_id, kind, created_at, score) "
+        "values ('reddit', 'acme', '1', 'post', '2025-05-31 12:00+00', 300)",
+        "an outage": "insert into raw.events (event_id, occurred_at, kind, title) "
+        "values ('o', '2025-06-01 06:00+00', 'outage', 'The cloud was down')",
         "insert into raw.events": "insert into raw.events (event_id, occurred_at, kind, title) "
         "values ('e', '2025-06-01 06:00+00', 'campaign', 'Spring sale')",
     }
@@ -206,6 +224,68 @@ def happen(engine: sa.Engine, event: str) -> None:
             "values ('npm', 'acme', 1, 'acme/api')"
         )
         connection.exec_driver_sql(statements[event])
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "subject", "event", "words"),
+    [
+        ("visits", "repository", "acme/api", "an incident", "incident #7 on 2025-05-31"),
+        ("visits", "package", "npm:acme", "a yank", "version 2.0 was yanked on 2025-05-31"),
+        ("visits", "package", "npm:acme", "an advisory", "advisory GHSA-1 on 2025-05-31"),
+        ("visits", "team", "core", "an outage", "The cloud was down on 2025-06-01"),
+        # What the figure counts does not explain it.
+        ("incidents_opened", "repository", "acme/api", "an incident", None),
+        ("package_releases", "package", "npm:acme", "insert into raw.package_releases", None),
+        ("package_releases", "package", "npm:acme", "insert into raw.releases", None),
+        ("releases_yanked", "package", "npm:acme", "a yank", None),
+        ("advisories_open", "package", "npm:acme", "an advisory", None),
+        ("mentions", "community", "reddit:acme", "a story", None),
+    ],
+)
+def test_what_is_bad_itself_or_counted_makes_a_jump_no_better(
+    warehouse: sa.Engine, metric: str, kind: str, subject: str, event: str, words: str | None
+) -> None:
+    figures(warehouse, SPIKE, metric=metric, kind=kind, subject=subject)
+    happen(warehouse, event)
+    find(warehouse)
+    assert told(warehouse) == [(subject, "06-01", "spike", "critical", words)]
+
+
+def test_of_a_counted_event_and_another_the_other_one_is_named_and_the_jump_is_as_bad() -> None:
+    day = date(2025, 6, 1)
+    happened = {
+        ("repository", "acme/api", day): [KnownEvent("incident", "incident #7")],
+        ("repository", "acme/api", date(2025, 5, 30)): [KnownEvent("release", "release v2.0")],
+    }
+    events = KnownEvents(happened, {})
+    of_api = ("repository", "acme/api")
+    assert events.of(*of_api, day, 3) == Explanation("incident #7 on 2025-06-01", excuses=False)
+    assert events.of(*of_api, day, 3, ("incident",)) == Explanation("release v2.0 on 2025-05-30", excuses=False)
+    assert events.of(*of_api, date(2025, 5, 31), 3) == Explanation("release v2.0 on 2025-05-30", excuses=True)
+    assert events.of("repository", "acme/web", day, 3) is None
+
+
+def test_a_title_with_a_lone_carriage_return_is_written(warehouse: sa.Engine) -> None:
+    figures(warehouse, SPIKE)
+    happen(warehouse, "insert into raw.releases")
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update raw.releases set tag = :tag"), {"tag": "v2\rbeta"})
+    find(warehouse)
+    assert told(warehouse) == [("acme/api", "06-01", "spike", "warning", "release v2\rbeta on 2025-05-30")]
+
+
+def test_of_a_subject_that_is_named_no_more_nothing_is_missing(warehouse: sa.Engine) -> None:
+    stopped = DAY - timedelta(days=40)
+    for subject in ("acme/api", "acme/gone"):
+        figures(warehouse, WEEK * 12, last=stopped, subject=subject)
+    figures(warehouse, WEEK * 12, last=stopped, kind="segment", subject="EMEA")
+    happen(warehouse, "too early")  # metrics.yaml names acme/api
+    find(warehouse, stopped - timedelta(days=1))
+    assert table(
+        warehouse,
+        "select subject, count(value), count(*) filter (where kind = 'missing_data'), count(*) "
+        "from metrics.anomalies group by subject order by subject",
+    ) == [("EMEA", 2, 1, 30), ("acme/api", 2, 1, 30), ("acme/gone", 2, 0, 2)]
 
 
 def test_an_event_explains_a_jump_and_nothing_else(warehouse: sa.Engine) -> None:
@@ -270,7 +350,7 @@ def test_hostile_values_are_judged_or_passed(warehouse: sa.Engine, value: float)
     figures(warehouse, [*(WEEK * 12)[:-1], value])
     figures(warehouse, [value] * 84, subject="always")
     find(warehouse)
-    for numbers in table(warehouse, "select value, expected, lower, upper, score, z from metrics.anomalies"):
+    for numbers in table(warehouse, "select value, expected, lower, upper, score from metrics.anomalies"):
         assert all(number is None or math.isfinite(number) for number in numbers)
     states = dict(table(warehouse, "select subject, state from metrics.anomalies"))
     assert states == {} if not math.isfinite(value) and "acme/api" not in states else "acme/api" in states
@@ -284,6 +364,8 @@ def test_the_asset_reads_the_tables_of_the_watched_metrics(warehouse: sa.Engine)
     made = derivation()
     assert (made.table, made.group) == ("metrics.anomalies", "forecast")
     assert {"metrics.repository_daily", "metrics.dora_daily", "metrics.durations_daily"} <= set(made.reads)
+    assert {"raw.releases", "raw.package_releases", "raw.package_advisories", "raw.mentions"} <= set(made.reads)
+    assert {"raw.events", "metrics.incidents", "ops.portfolio"} <= set(made.reads)
     assert made.run(warehouse, DAY, DAY + timedelta(days=1))["rows"] == 0
     assert made.preview is not None
     with warehouse.connect() as connection:

@@ -7,12 +7,14 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
 from metrics_assets.assets.forecasts import derivation, make_forecasts
 from metrics_assets.catalogue.goals import Goal
 from metrics_assets.catalogue.metrics import Catalogue, Metric
+from metrics_assets.warehouse.frames import replace_days
 from metrics_assets.warehouse.series import read_series
 from metrics_assets_tests.warehouse.tables import on, table
 
@@ -142,7 +144,7 @@ def test_the_naive_forecast_is_named_where_the_model_does_not_beat_it(warehouse:
         warehouse, "select distinct method, beats_naive, reason from metrics.forecasts where horizon < 180 order by 3"
     )
     assert {row[:2] for row in rows} == {("seasonal_naive", False)}
-    assert all("nothing was better than the last value of the same weekday" in row[2] for row in rows)
+    assert all(row[2].startswith("The last value of the same weekday stands: ") for row in rows)
 
 
 def test_too_few_days_have_a_reason_and_no_day_no_row(warehouse: sa.Engine) -> None:
@@ -250,6 +252,68 @@ def test_goals_met_reached_later_not_reached_overdue_and_unknown(warehouse: sa.E
     assert (rows["unknown"][1], rows["unknown"][8]) == ("unknown", "No value of 'Visits' of acme is known lately.")
 
 
+def test_from_the_due_day_on_its_value_decides_as_in_the_goals(warehouse: sa.Engine) -> None:
+    shares = np.full(300, 0.5)
+    shares[-40] = 0.9  # on 23 April
+    shares[-10:] = 0.85
+    known: list[float | None] = shares.tolist()
+    known[-30] = None  # on 3 May
+    figures(warehouse, known, "share")
+    due = {"met": "04-23", "late": "04-24", "unknown": "05-03", "today": "06-01", "long_ago": "05-03"}
+    target = {"long_ago": 0.95}
+    forecast(
+        warehouse,
+        *(goal(key, "share", target=target.get(key, 0.8), by=on(day)) for key, day in due.items()),
+        goal("missed", "share", target=0.95, by=on("04-23")),
+        goal("always", "share", target=0.8),
+    )
+    rows = {
+        row[0]: row[1:]
+        for row in table(warehouse, "select goal, state, probability, reason from metrics.goal_forecasts")
+    }
+    assert rows["met"] == ("met", 1, "It was 90 % on the due day (2025-04-23): the target is met.")
+    assert rows["today"] == ("met", 1, "It was 85 % on the due day (2025-06-01): the target is met.")
+    assert rows["always"] == ("met", 1, "It was 85 % on 2025-06-01: the target is met.")
+    assert rows["late"] == ("met", 0, "It was 85 % on 2025-06-01: the target is met, after the due day (2025-04-24).")
+    assert rows["unknown"] == (
+        "met", None, "It was 85 % on 2025-06-01: the target is met; the value of the due day (2025-05-03) is not known."
+    )  # fmt: skip
+    assert rows["missed"][:2] == ("ok", 0)
+    assert rows["long_ago"][:2] == ("ok", None)
+    assert "Its value on the due day is not known." in rows["long_ago"][2]
+
+
+def test_subjects_that_are_named_no_more_have_no_forecast_and_no_odds(warehouse: sa.Engine) -> None:
+    for kind, subject in (("repository", "acme/api"), ("repository", "acme/gone"), ("segment", "EMEA")):
+        figures(warehouse, weekly(60), "visits", subject, kind)
+    each = goal("each", "visits", target=1000, subject_kind="repository")
+    subjects = "select distinct subject from metrics.{} order by 1"
+    forecast(warehouse, each)  # metrics.yaml was not read yet
+    assert table(warehouse, subjects.format("forecasts")) == [("EMEA",), ("acme/api",), ("acme/gone",)]
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "insert into ops.repository_settings (repository_id, repository, deployment_source, environment, "
+            "release_tag_pattern, incident_labels, incident_maximum_gap_hours, entities) "
+            "values (1, 'acme/api', 'auto', 'production', 'v', array['incident'], 24, array['releases'])"
+        )
+    said = forecast(warehouse, each)
+    assert said["series"] == 2
+    for name in ("forecasts", "forecast_paths"):
+        assert table(warehouse, subjects.format(name)) == [("EMEA",), ("acme/api",)]
+    assert table(warehouse, subjects.format("goal_forecasts")) == [("acme/api",)]
+
+
+def test_texts_with_a_lone_carriage_return_are_written(warehouse: sa.Engine) -> None:
+    figures(warehouse, weekly(60), "visits", "EMEA\rnorth", "segment")
+    assert forecast(warehouse)["rows"] == 4
+    assert table(warehouse, "select distinct subject from metrics.forecasts") == [("EMEA\rnorth",)]
+    frame = pd.DataFrame(
+        [{"metric": "visits", "subject_kind": "segment", "subject": "a\rb", "date": DAY, "state": "ok"}]
+    )
+    assert replace_days(warehouse, "metrics.fed_daily", frame, DAY, DAY + timedelta(days=1), {"subject": "a\rb"}) == 1
+    assert table(warehouse, "select subject from metrics.fed_daily where subject like 'a%'") == [("a\rb",)]
+
+
 def test_a_day_rebuilt_is_the_same_whatever_came_later_and_in_whatever_order(warehouse: sa.Engine) -> None:
     goals = (goal("far", target=1000),)
     for subject in ("acme/b", "acme/a", "acme/c"):
@@ -301,7 +365,7 @@ def test_the_derivation_runs_as_the_asset_does(warehouse: sa.Engine) -> None:
     figures(warehouse, weekly(60), "requests_per_second")
     found = derivation()
     assert found.run(warehouse, on("05-30"), on("06-02"))["rows"] == 4
-    assert "metrics.fed_daily" in found.reads
+    assert {"metrics.fed_daily", "ops.portfolio"} <= set(found.reads)
     assert found.preview is not None
     assert len(table(warehouse, found.preview.replace(":day", "'2025-06-01'"))) == 4
 

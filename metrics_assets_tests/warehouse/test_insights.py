@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ import sqlalchemy as sa
 
 from metrics_assets.assets import correlations, insights
 from metrics_assets.assets.correlations import correlate
+from metrics_assets.assets.figures import read_known
+from metrics_assets.assets.insight_rows import DayRows
 from metrics_assets.assets.insights import tell
 from metrics_assets.catalogue.correlations import Correlation
 from metrics_assets.sources import records
-from metrics_assets_tests.warehouse.tables import at, fill, on, pull, record, review, table
+from metrics_assets_tests.warehouse.tables import at, fill, on, pull, record, review, service, table
 
 LAST = on("12-28")  # a Sunday
 DAYS = [LAST - timedelta(days=back) for back in reversed(range(400))]
@@ -281,16 +284,16 @@ def test_what_was_a_draft_on_the_day(
     assert bool(said(warehouse, "unreviewed_pull_requests")) == waits
 
 
-def changes(warehouse: sa.Engine, recent_pickup: float) -> None:
+def changes(warehouse: sa.Engine, recent_pickup: float, chains: Sequence[str] = ("",)) -> None:
     rows = []
     for number in range(60):
         recent = number >= 40
         merged = LAST - timedelta(days=1 + number % 20 + (0 if recent else 40))
         pickup = (recent_pickup if recent else 10) + number % 7
-        rows.append({"repository_id": 1, "chain": "", "repository": "acme/api", "change_key": f"pull_request:{number}",
+        rows += [{"repository_id": 1, "chain": chain, "repository": "acme/api", "change_key": f"pull_request:{number}",
                      "kind": "pull_request", "number": number, "merged_at": merged, "state": "waiting",
                      "author_is_bot": False, "coding_hours": 5.0, "pickup_hours": pickup, "review_hours": 4.0,
-                     "merge_hours": 1.0})  # fmt: skip
+                     "merge_hours": 1.0} for chain in chains]  # fmt: skip
     put(warehouse, "changes", rows)
 
 
@@ -302,6 +305,33 @@ def test_a_stage_that_has_become_the_bottleneck(warehouse: sa.Engine) -> None:
     assert "The bottleneck is pickup (opening to first review): a median of 33 hours" in sentence
     assert "(n = 20)" in sentence
     assert n == 60
+
+
+def test_a_pull_request_of_several_services_is_one(warehouse: sa.Engine) -> None:
+    fill(warehouse, chains=(service("web"), service("worker")))
+    changes(warehouse, 30, ("web", "worker"))
+    tell(warehouse, [LAST])
+    found = said(warehouse, "bottleneck", "subject_kind, n")
+    assert sorted(found) == [("portfolio", 60), ("repository", 60), ("service", 60), ("service", 60)]
+
+
+@pytest.mark.parametrize(
+    ("web", "worker", "hours"), [("12-20", "12-10", 2.0), ("12-29", "12-20", 2.0), ("12-20", "12-29", 1.0)]
+)
+def test_of_several_services_the_one_that_shipped_first_counts(
+    warehouse: sa.Engine, web: str, worker: str, hours: float
+) -> None:
+    fill(warehouse, chains=(service("web"), service("worker")))
+    change = {"repository_id": 1, "repository": "acme/api", "change_key": "pull_request:1", "kind": "pull_request",
+              "number": 1, "merged_at": on("12-09"), "state": "shipped", "author_is_bot": False}  # fmt: skip
+    shipped = [
+        {**change, "chain": "web", "deployed_at": at(f"{web} 10:00"), "merge_to_deploy_hours": 1.0},
+        {**change, "chain": "worker", "deployed_at": at(f"{worker} 10:00"), "merge_to_deploy_hours": 2.0},
+    ]
+    put(warehouse, "changes", shipped)
+    with warehouse.connect() as connection:
+        recent, _ = DayRows(connection, LAST).stages
+    assert recent.loc[recent["subject_kind"] == "repository", "deploy_hours"].tolist() == [hours]
 
 
 def test_a_stage_that_is_long_and_did_not_grow(warehouse: sa.Engine) -> None:
@@ -414,7 +444,7 @@ def test_before_there_is_a_portfolio_nothing_is_said(warehouse: sa.Engine) -> No
 
 
 def test_the_derivations_make_the_ends_of_months_and_the_last_day(warehouse: sa.Engine) -> None:
-    fill(warehouse, merged_pulls(12, 60))
+    fill(warehouse, [pull(number, "11-01 00:00", author="ann") for number in range(1, 7)])
     two_figures(warehouse)
     for derivation in (correlations.derivation(), insights.derivation()):
         derivation.run(warehouse, LAST - timedelta(days=30), LAST + timedelta(days=3))
@@ -471,6 +501,38 @@ def test_a_short_history_is_too_few(warehouse: sa.Engine) -> None:
         ("too_few", None, None, False),
         ("unknown", None, None, False),
     ]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_finite_number_is_not_known(warehouse: sa.Engine, value: str) -> None:
+    fill(warehouse)
+    rows = [{**about(day), "lead_time_hours": hours, "lead_time_n": 20}
+            for day, hours in ((LAST, 5.0), (LAST - timedelta(days=1), float(value)))]  # fmt: skip
+    put(warehouse, "dora_daily", rows)
+    known = read_known(warehouse, ["lead_time_hours"], ["repository"], DAYS[-2:])
+    assert known.rows[["date", "value"]].to_numpy().tolist() == [[LAST.toordinal(), 5.0]]
+
+
+def test_a_subject_has_a_row_by_its_own_days_whatever_else_is_looked_at(warehouse: sa.Engine) -> None:
+    fill(warehouse)
+    two_figures(warehouse)
+    short = PAIR.model_copy(update={"days": 84})
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                "update metrics.dora_daily set lead_time_hours = null, lead_time_n = 0 "
+                "where subject = 'acme/other' and date > :last"
+            ),
+            {"last": LAST - timedelta(days=84)},
+        )
+    rows = "select subject from metrics.correlations where date = '2025-12-28' and pair = 'pair' order by 1"
+    correlate(warehouse, [LAST], [short])
+    alone = table(warehouse, rows)
+    assert alone == [("acme/follows",), ("acme/still",)]
+    correlate(warehouse, [LAST - timedelta(days=84), LAST], [short])
+    assert table(warehouse, rows) == alone
+    correlate(warehouse, [LAST], [short, PAIR.model_copy(update={"key": "longer"})])
+    assert table(warehouse, rows) == alone
 
 
 def test_figures_without_records_behind_them_do_not_count(warehouse: sa.Engine) -> None:

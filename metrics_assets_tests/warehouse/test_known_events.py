@@ -23,6 +23,14 @@ def test_what_happened_to_whom_and_when(warehouse: sa.Engine) -> None:
             is_yanked=True,
             yanked_noticed_at=at("06-05 06:00"),
         ),
+        record(
+            records.PackageAdvisory,
+            registry="npm",
+            package="acme",
+            advisory_id="GHSA-1",
+            published_at="06-03 12:00",
+            withdrawn_at=at("06-09 12:00"),
+        ),
         *(
             record(
                 records.Mention,
@@ -51,6 +59,7 @@ def test_what_happened_to_whom_and_when(warehouse: sa.Engine) -> None:
     ) == [
         ("package", "npm:acme", "06-02", "package release", "version 1.0.0", None),
         ("repository", "acme/api", "06-02", "release", "release v1.0", None),
+        ("package", "npm:acme", "06-03", "advisory", "advisory GHSA-1", None),  # withdrawn later
         ("repository", "acme/api", "06-03", "incident", "incident #7", None),
         ("community", "forum:acme", "06-04", "story", "a story with 100 points", None),
         ("package", "npm:acme", "06-05", "yank", "version 1.0.0 was yanked", None),

@@ -12,12 +12,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from metrics_assets.alerting.states import close_orphans, escalate
 from metrics_assets.errors import WarehouseError
 from metrics_assets.paths import SQL
 from metrics_assets.warehouse import embedded
 from metrics_assets.warehouse import migrate as module
 from metrics_assets.warehouse.engine import create_engine, ensure_database
 from metrics_assets.warehouse.migrate import migrate
+from metrics_assets_tests.alerting import conditions
+from metrics_assets_tests.alerting.receiving import deliver, receiving
 from metrics_assets_tests.command import url_text
 
 # Waits for the next second, so that the processes meet.
@@ -118,6 +121,59 @@ def test_an_upgrade_keeps_the_history_that_was_derived(empty: URL, tmp_path: Pat
         ("repository", "acme/api", 0.5),
     ]
     assert tuple(value) == ("acme/api", 0.5)
+
+
+def test_an_upgrade_goes_on_with_the_alerts_that_fire(
+    empty: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = _copy(tmp_path)
+    for file in (older / "migrations").glob("*.sql"):
+        if file.name >= "0014":
+            file.unlink()
+    ensure_database(empty)
+    engine = create_engine(empty)
+    said = (
+        '{"event": "opened", "title": "[warning] Fewer deployments: acme/api", "rule": "drop", "severity": "warning", '
+        '"subject_kind": "repository", "subject": "acme/api", "date": "2025-12-01", "metric": "deployments_succeeded", '
+        '"value": 1, "reference": 8, "n": 7, "text": "1 against 8."}'
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql(module._BOOK)
+        module._apply_numbered(connection, older, {})
+        for subject, state in (("acme/api", "firing"), ("acme/web", "resolved")):
+            connection.exec_driver_sql(
+                "insert into ops.alerts (rule, subject_kind, subject, severity, state, opened_on, last_evaluated_on) "
+                f"values ('drop', 'repository', '{subject}', 'warning', '{state}', '2025-12-01', '2025-12-01')"
+            )
+        connection.exec_driver_sql(
+            "insert into ops.alert_events (alert_id, event, date, message, created_at) values "
+            f"(1, 'opened', '2025-12-01', '{said}', '2025-12-02 01:00Z'), "
+            f"(2, 'opened', '2025-12-01', '{said}', '2025-12-02 01:00Z'), "
+            f"(2, 'resolved', '2025-12-02', '{said}', '2025-12-03 01:00Z');"
+            "insert into ops.notifications (event_id, channel, state, next_attempt_at) values "
+            "(1, 'oncall', 'pending', '2025-12-02 01:00Z'), (2, 'oncall', 'sent', '2025-12-02 01:00Z'), "
+            "(3, 'oncall', 'sent', '2025-12-03 01:00Z')"
+        )
+    assert migrate(engine)
+    with engine.connect() as connection:
+        columns = "metric, text, fired_at, resolved_at"
+        rows = [
+            tuple(row) for row in connection.execute(sa.text(f"select {columns} from ops.alerts order by alert_id"))
+        ]
+    about = ("deployments_succeeded", "1 against 8.", conditions.at(1))
+    assert rows == [(*about, None), (*about, conditions.at(2))]
+
+    rules, settings = {"drop": conditions.RULE}, conditions.settings("oncall")
+    assert conditions.record(engine, conditions.condition(3, "breached")).opened == []
+    assert close_orphans(engine, rules, settings, conditions.at(3)).resolved == []
+    assert escalate(engine, rules, settings, conditions.at(3)) == []
+    with receiving() as receiver:
+        monkeypatch.setenv("ONCALL_URL", receiver.url)
+        assert deliver(engine, settings, conditions.at(3), rules=rules).sent == 1
+    engine.dispose()
+    assert [(body["event"], body["title"]) for body in receiver.bodies] == [
+        ("opened", "[warning] Fewer deployments: acme/api")
+    ]
 
 
 def test_what_does_not_fit_is_said(warehouse: sa.Engine, tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
 -- Predictions: what was expected, what is ahead, what moves together, and what follows from it in sentences.
 
--- An anomaly's row is also the detector's memory: the expectation and the standardised error of the days before are
--- what a new day is judged by. A sentence stands where there is something to say.
+-- A row is a figure on a day with what was expected of it from the values of the days before, ordinary days too; the
+-- detector reads the values alone, never these rows. A sentence stands where there is something to say.
 alter table metrics.anomalies alter column explanation drop not null;
-alter table metrics.anomalies add column z double precision;
 alter table metrics.anomalies add column methods text[];  -- that called the day unusual
 alter table metrics.anomalies add column known_event text;  -- a release or another event that may explain it
 create index on metrics.anomalies (date);

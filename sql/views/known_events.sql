@@ -1,6 +1,7 @@
 -- What happened on a day that may explain a jump in a figure: releases, packages' new versions and yanks, advisories,
 -- incidents, stories that many read, and the events that were fed. A row is an event of a subject; subject_kind
--- 'portfolio' concerns every subject. No people are in it.
+-- 'portfolio' concerns every subject. No people are in it. An advisory that was withdrawn later was news on its day all
+-- the same; a story's score is the last one read, not that of its day.
 create or replace view metrics.known_events as
 select
     'repository' as subject_kind,
@@ -41,7 +42,7 @@ select
     'advisory ' || advisory_id,
     null
 from raw.package_advisories
-where published_at is not null and withdrawn_at is null
+where published_at is not null
 union all
 select
     'repository',

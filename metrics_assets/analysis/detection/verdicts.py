@@ -55,9 +55,9 @@ class Verdicts:
 
     `kind` is the place in KINDS, NO_KIND where nothing is told; `judged` says whether there was a value and enough
     history. `missing` counts the days up to the day that have no value. `expected`, `lower` and `upper` are in the
-    metric's unit, NaN where unknown, `z` is in deviations. `score` is what decided, in deviations, negative below the
-    expectation. `severity` is the place in SEVERITIES. `methods` [series, days, 3] says which of METHODS call the
-    day unusual, told or not; `certainty` how far the verdict is from turning, 0 and more is unusual.
+    metric's unit, NaN where unknown. `score` is what decided, in deviations, negative below the expectation.
+    `severity` is the place in SEVERITIES. `methods` [series, days, 3] says which of METHODS call the day unusual,
+    told or not; `certainty` how far the verdict is from turning, 0 and more is unusual.
     """
 
     kind: Integers
@@ -67,7 +67,6 @@ class Verdicts:
     expected: Floats
     lower: Floats
     upper: Floats
-    z: Floats
     score: Floats
     severity: Integers
     methods: Bools
@@ -125,7 +124,7 @@ def _nothing(series: int, days: int) -> Verdicts:
     numbers, whole = np.empty((series, days)), np.empty((series, days), dtype=np.int64)
     return Verdicts(
         kind=whole, judged=whole > 0, missing=whole, known_days=whole, expected=numbers, lower=numbers, upper=numbers,
-        z=numbers, score=numbers, severity=whole, methods=np.empty((series, days, len(METHODS)), dtype=bool),
+        score=numbers, severity=whole, methods=np.empty((series, days, len(METHODS)), dtype=bool),
         certainty=numbers, weekday_used=whole > 0, zero_days=whole,
     )  # fmt: skip
 
@@ -169,7 +168,6 @@ def _judge(values: Floats, weak: Bools, scale: int, first: int, model: Model) ->
         expected=restore(centre, scale),
         lower=restore(np.maximum(centre - BOUND * low, floor), scale),
         upper=restore(np.minimum(centre + BOUND * high, ceiling), scale),
-        z=evidence.z[:, late:],
         score=_score(evidence, strongest, late),
         severity=severity,
         methods=np.stack([called[method] for method in METHODS], axis=-1),

@@ -151,11 +151,15 @@ def choose(evidence: Evidence, enough: Bools, steady: Bools) -> Integers:
     """Return the method of each series and block [series, blocks]; `steady` [series] as of `repeats`.
 
     The lowest CRPS decides: of the series' own backtest and of all series of its group, weighed by how much its own
-    says. A series that repeats its weeks and never did otherwise goes on so. Without any backtest the model is taken.
+    says. Nothing is served that did not beat the seasonal naive forecast in the series' own backtest, whatever the
+    group says. A series that repeats its weeks and never did otherwise goes on so. Without any backtest the model is
+    taken.
     """
     trust = (evidence.scaled_days / (evidence.scaled_days + TRUSTED_AFTER))[..., None]
     score = trust * _relative(evidence.score) + (1 - trust) * _usual(evidence)[evidence.group]
     score[evidence.group != TOTAL, :, DRIFT] = np.inf  # elsewhere it would be best by chance alone
+    compared, naive = evidence.days > 0, evidence.score[..., [NAIVE]]
+    score[compared[..., None] & (evidence.score >= naive) & (np.arange(CANDIDATES) != NAIVE)] = np.inf
     exact = steady[:, None] & (evidence.raw_crps[..., NAIVE] == 0)
     return np.where(enough[:, None], np.where(exact, NAIVE, np.argmin(score, axis=2)), TOO_FEW)
 

@@ -29,9 +29,9 @@ def figure_rows(outlook: Outlook) -> pd.DataFrame:
     """Return a row for each series and each of `HORIZONS`, sorted: the forecast of that day and what backs it.
 
     Columns: metric, subject_kind, subject, date (the last known day), horizon, target_on, p10, p50, p90 (in the
-    metric's unit), method, beats_naive, n, mase, crps, coverage, naive_mase, naive_crps (as of `backtest`), reason.
-    The method `extended` is the path's continuation. `reason` is a sentence where the naive forecast is served or was
-    not beaten, where nothing could be compared, and where there are no numbers.
+    metric's unit), method, beats_naive, n, mase, crps, coverage, naive_mase, naive_crps (as of `backtest_rows`),
+    reason. The method `extended` is the path's continuation. `reason` is a sentence where the naive forecast is served,
+    where nothing could be compared, and where there are no numbers.
     """
     judged = backtest_rows(outlook.grid, outlook.evidence, outlook.method, outlook.reasons)
     judged = judged.drop(columns="origin").astype({"method": object})
@@ -113,9 +113,7 @@ def _reason(method: str, beats_naive: bool | None, n: int, reason: str | None) -
         return _UNCOMPARED
     if beats_naive:
         return None
-    if method == "seasonal_naive":
-        return f"In the backtest of {n} days nothing was better than the last value of the same weekday; it stands."
     return (
-        f"In the backtest of {n} days the last value of the same weekday was as good or better; similar series, of "
-        "which there are far more days, speak for this forecast."
+        f"The last value of the same weekday stands: nothing was better both over {n} days of this series' backtest "
+        "and weighed with those of similar series."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -35,44 +35,37 @@ class GoalDate:
 
 
 def goal_date(
-    path: pd.DataFrame | Floats,
+    path: pd.DataFrame,
     target: float,
     direction: Direction = "at_least",
     *,
     due: date | None = None,
-    dates: Sequence[date] | None = None,
     until: date | None = None,
     highest: float = np.inf,
 ) -> GoalDate:
     """Return the day on which the series first meets `target`.
 
-    `path` is either the forecast of one series (columns date, p10, p50, p90, one row a day), or simulated paths
-    [paths, days] with their `dates`. Of quantiles, the chance to have met the target by a day is the greatest chance
-    to meet it on a day up to it, the value being split-normal between the quantiles: right for totals and levels; for
-    a noisy daily count, which may meet a target by chance on any day, it is too low, and simulated paths are
-    better. `until` (or a later `due`) continues quantiles beyond the forecast, as `continued`; `highest` is the
+    `path` is the forecast of one series (columns date, p10, p50, p90, one row a day). The chance to have met the
+    target by a day is the greatest chance to meet it on a day up to it, the value being split-normal between the
+    quantiles: right for totals and levels; for a noisy daily count, which may meet a target by chance on any day, it
+    is too low. `until` (or a later `due`) continues the path beyond the forecast, as `continued`; `highest` is the
     greatest value that there can be.
 
-    Raises ValueError for an empty path, one with unknown values, or paths without as many dates.
+    Raises ValueError for an empty path, and for one with unknown values or without a row for each day.
     """
     upwards = direction in ("at_least", "above")
     strict = direction in ("above", "below")
-    if isinstance(path, pd.DataFrame):
-        quantiles, days = _quantiles(path)
-        forecast_days = len(days)
-        wanted = max((day for day in (until, due) if day is not None), default=days[-1])
-        quantiles, days = _continued(quantiles, days, wanted, highest)
-        met = np.maximum.accumulate(_chance(quantiles, target, upwards, strict))
-    else:
-        days = list(dates or [])
-        if path.ndim != 2 or path.size == 0 or path.shape[1] != len(days) or np.isnan(path).any():
-            raise ValueError("Simulated paths must be known numbers [paths, days], with as many dates as days.")
-        forecast_days = len(days)
-        met = np.mean(np.maximum.accumulate(_meets(path, target, upwards, strict), axis=1), axis=0)
+    quantiles, days = _quantiles(path)
+    forecast_days = len(days)
+    wanted = max((day for day in (until, due) if day is not None), default=days[-1])
+    quantiles, days = _continued(quantiles, days, wanted, highest)
+    met = np.maximum.accumulate(_chance(quantiles, target, upwards, strict))
     last = len(days) - 1
     due_at = last if due is None else (due - days[0]).days
     first, middle, late = (_first(met, share) for share in (0.1, 0.5, 0.9))
-    needed = [at for at in (first, middle, late, None if due is None else due_at) if at is not None]
+    # Without a due day, what is not as good as certain by the last day was looked for until then.
+    until_at = due_at if due is not None or late is None else None
+    needed = [at for at in (first, middle, late, until_at) if at is not None]
     return GoalDate(
         p10=None if first is None else days[first],
         p50=None if middle is None else days[middle],
@@ -142,9 +135,3 @@ def _chance(quantiles: Floats, target: float, upwards: bool, strict: bool) -> Fl
     off = (middle - target) if upwards else (target - middle)
     certain = (off > 0 if strict else off >= 0).astype(np.float64)
     return np.where(side > 0, ndtr(off / np.where(side > 0, side, 1.0)), certain)
-
-
-def _meets(values: Floats, target: float, upwards: bool, strict: bool) -> np.typing.NDArray[np.bool_]:
-    if upwards:
-        return values > target if strict else values >= target
-    return values < target if strict else values <= target

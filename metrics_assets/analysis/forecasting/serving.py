@@ -103,21 +103,16 @@ def forecast(
     return refresh(daily, origin, horizon_days, settings)[0]
 
 
-def backtest(daily: pd.DataFrame, origin: date, settings: Settings | None = None) -> pd.DataFrame:
-    """Return how good forecasts of each series were before `origin`, as `BACKTEST_COLUMNS`; input as `forecast`.
-
-    A row stands for a series and 7, 30 or 90 days: the forecasts of 1 to 7, 8 to 30 and 31 to 90 days ahead.
-    `n` forecast days of the method that is served were compared. `mase` and `crps` are in multiples of the
-    seasonal error before each origin (None where that is 0), `coverage` is the share of days within p10 to p90;
-    naive_... is the seasonal naive forecast. `beats_naive` is None where nothing could be compared.
-    """
-    return refresh(daily, origin, LONGEST, settings)[1]
-
-
 def refresh(
     daily: pd.DataFrame, origin: date, horizon_days: int = 90, settings: Settings | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the results of `forecast` and `backtest` for the price of one."""
+    """Return the forecasts as of `forecast`, and as `BACKTEST_COLUMNS` how good such forecasts of each series were.
+
+    A row of the latter stands for a series and 7, 30 or 90 days: the forecasts of 1 to 7, 8 to 30 and 31 to 90 days
+    ahead. `n` forecast days of the method that is served were compared. `mase` and `crps` are in multiples of the
+    seasonal error before each origin (None where that is 0), `coverage` is the share of days within p10 to p90;
+    naive_... is the seasonal naive forecast. `beats_naive` is None where nothing could be compared.
+    """
     settings = settings or Settings()
     grid = read_grid(daily, origin, settings.units)
     if grid is None:

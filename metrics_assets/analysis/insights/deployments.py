@@ -13,10 +13,9 @@ import pandas as pd
 
 from metrics_assets.analysis.insights.statistics import (
     SIGNIFICANT,
+    Floats,
     benjamini_hochberg,
-    dispersion,
     fisher_exact,
-    two_shares,
 )
 from metrics_assets.analysis.insights.wording import ADVICE, WORSE, Insight, p_text, share, weight
 from metrics_assets.analysis.intervals import wilson
@@ -31,7 +30,8 @@ _LEAST_IN_WINDOW, _LEAST_OUTSIDE, _LEAST_FAILURES = 30, 30, 10
 # Hours of the blocks that windows are made of: people plan by parts of the day, not by hours.
 _HOURS = (0, 9, 12, 15, 18, 24)
 _DRAWS = 4999
-# A window that is not even this unusual by itself cannot be after the correction for having been chosen.
+_AT_A_TIME = 500_000
+# A window that is not even this unusual by itself is not after the correction for having been chosen.
 _WORTH_DRAWING = 0.01
 _SUBJECT = ["subject_kind", "subject"]
 
@@ -51,9 +51,10 @@ def without_retries(deployments: pd.DataFrame) -> pd.DataFrame:
 def weekday_failures(deployments: pd.DataFrame, first: date, last: date) -> list[Insight]:
     """Subjects of which deployments of one weekday fail more often than those of the other days.
 
-    A weekday is tested by Fisher's exact test and by a chi-square that is divided by how much more the failures scatter
-    over days than independent ones would (Rao and Scott 1992); the greater p counts, so that one bad day is not a
-    weekday. Corrected for the weekdays tried (Bonferroni) and the subjects (Benjamini-Hochberg).
+    The worst weekday is the one that is highest above the others in standard deviations. As failures come by the day,
+    and as it was chosen as the worst, it is held against the worst ones of draws that shuffle whole days over the
+    weekdays (Westfall and Young 1993), so that one bad day is not a weekday. Fisher's exact test, times the weekdays
+    tried (Bonferroni), has to agree: the greater p counts. Then corrected for the subjects (Benjamini-Hochberg).
     """
     tested = []
     for (kind, subject), own in deployments.groupby(_SUBJECT, sort=True):
@@ -70,28 +71,41 @@ def weekday_failures(deployments: pd.DataFrame, first: date, last: date) -> list
 
 def _worst_weekday(own: pd.DataFrame) -> dict[str, Any] | None:
     days = own.groupby(own["at"].dt.normalize())["failed"].agg(["sum", "count"])
-    weekday = pd.DatetimeIndex(days.index).day_of_week
-    failed = np.bincount(weekday, weights=days["sum"], minlength=7)
-    n = np.bincount(weekday, weights=days["count"], minlength=7)
-    failing_days = np.bincount(weekday, weights=days["sum"] > 0, minlength=7)
-    shares = failed / np.maximum(n, 1)
-    effect = dispersion(days["sum"].tolist(), days["count"].tolist(), shares[weekday])
-    tried = 0
-    best: dict[str, Any] | None = None
-    for one in range(7):
-        others, failed_others = int(n.sum() - n[one]), int(failed.sum() - failed[one])
-        if n[one] < _LEAST_OF_WEEKDAY or others < _LEAST_OF_OTHERS:
-            continue
-        tried += 1
-        if failing_days[one] < _LEAST_FAILING_DAYS or shares[one] <= failed_others / others:
-            continue
-        k, of = int(failed[one]), int(n[one])
-        p = max(fisher_exact(k, of, failed_others, others), two_shares(k, of, failed_others, others, effect))
-        if best is None or p < best["p"]:
-            ratio = shares[one] / (failed_others / others) if failed_others else float("inf")
-            best = {"weekday": one, "failed": k, "n": of, "failed_others": failed_others, "others": others, "p": p,
-                    "ratio": float(ratio), "effect": effect, "failed_by_day": failed, "by_day": n}  # fmt: skip
-    return None if best is None else {**best, "p": min(best["p"] * tried, 1.0)}
+    # A row a day: its failures, its deployments, and whether any failed.
+    each = np.column_stack([days["sum"], days["count"], days["sum"] > 0]).astype(np.float64)
+    weekday = np.eye(7)[pd.DatetimeIndex(days.index).day_of_week]
+    failed, n, failing_days = each.T @ weekday
+    excess = _excess(failed, n, failing_days)
+    one = int(np.argmax(excess))
+    if excess[one] <= 0:
+        return None
+    k, of, failed_others, others = (
+        int(count) for count in (failed[one], n[one], failed.sum() - failed[one], n.sum() - n[one])
+    )
+    tried = int(_is_enough(n).sum())
+    p = min(fisher_exact(k, of, failed_others, others) * tried, 1.0)
+    if p < SIGNIFICANT:
+        # Seeded by nothing but the code, so that a day that is made again says the same.
+        order = np.random.default_rng(0).permuted(np.tile(np.arange(len(each)), (_DRAWS, 1)), axis=1)
+        drawn = _excess(*(column[order] @ weekday for column in each.T)).max(axis=1)
+        p = max(p, (1 + int((drawn >= excess[one] - 1e-12).sum())) / (_DRAWS + 1))
+    ratio = k / of / (failed_others / others) if failed_others else float("inf")
+    return {"weekday": one, "failed": k, "n": of, "failed_others": failed_others, "others": others, "p": p,
+            "ratio": ratio, "tried": tried, "failed_by_day": failed, "by_day": n}  # fmt: skip
+
+
+def _is_enough(n: Floats) -> npt.NDArray[np.bool_]:
+    return np.asarray((n >= _LEAST_OF_WEEKDAY) & (n.sum(axis=-1, keepdims=True) - n >= _LEAST_OF_OTHERS))
+
+
+def _excess(failed: Floats, n: Floats, failing_days: Floats) -> Floats:
+    """How many standard deviations each weekday's failures are above their share; no number at all (minus infinity)
+    where too few deployments, or too few days with failures, say anything."""
+    total, failures = n.sum(axis=-1, keepdims=True), failed.sum(axis=-1, keepdims=True)
+    share_of_all = failures / total
+    variance = n * share_of_all * (1 - share_of_all) * (total - n) / np.maximum(total - 1, 1)
+    says = _is_enough(n) & (failing_days >= _LEAST_FAILING_DAYS) & (variance > 0)
+    return np.where(says, (failed - n * share_of_all) / np.sqrt(np.where(says, variance, 1.0)), -np.inf)
 
 
 def _weekday_insight(kind: str, subject: str, found: dict[str, Any], p: float, first: date, last: date) -> Insight:
@@ -112,8 +126,8 @@ def _weekday_insight(kind: str, subject: str, found: dict[str, Any], p: float, f
         evidence={
             "metric": "change_failure_rate",
             "subject": subject,
-            "test": "Fisher's exact and chi-square with design effect, the greater p",
-            "design_effect": round(found["effect"], 3),
+            "test": "worst of all weekdays against draws of shuffled days, and Fisher's exact, the greater p",
+            "weekdays_tried": found["tried"],
             "dates": [first.isoformat(), last.isoformat()],
             "weekdays": list(WEEKDAYS),
             "numerators": [int(one) for one in found["failed_by_day"]],
@@ -151,8 +165,10 @@ def deployment_windows(deployments: pd.DataFrame, first: date, last: date) -> li
     """The weekdays and hours at which a subject's deployments failed least, where that is more than chance.
 
     Of all runs of weekdays and parts of the day that hold enough deployments, the one that is lowest against the rest
-    in standard deviations. As it was chosen as the lowest, it is held against the lowest ones of draws in which the
-    failures fall on any deployments (Westfall and Young 1993); then corrected for the subjects (Benjamini-Hochberg).
+    in standard deviations. As it was chosen as the lowest, it is held against the lowest ones of draws (Westfall and
+    Young 1993). Failures come by the day, so draws keep days together: they shuffle whole days over the weekdays, and
+    days with as many deployments swap their outcomes, begun at any of them. What leaves out one bad day is no window
+    then. Corrected for the subjects (Benjamini-Hochberg).
     """
     tested = []
     for (kind, subject), own in deployments.groupby(_SUBJECT, sort=True):
@@ -169,35 +185,76 @@ def deployment_windows(deployments: pd.DataFrame, first: date, last: date) -> li
 
 def _best_window(own: pd.DataFrame) -> dict[str, Any] | None:
     windows, cells = _windows()
-    blocks = len(_HOURS) - 1
-    block = np.searchsorted(_HOURS, own["at"].dt.hour.to_numpy(), side="right") - 1
-    cell = own["at"].dt.day_of_week.to_numpy() * blocks + block
-    n = np.bincount(cell, minlength=7 * blocks)
-    failed = np.bincount(cell, weights=own["failed"].to_numpy(dtype=np.float64), minlength=7 * blocks)
+    held = _Days(own)
+    n, failed = held.cells()
     total, failures = int(n.sum()), int(failed.sum())
     inside = cells @ n
-    enough = (inside >= _LEAST_IN_WINDOW) & (total - inside >= _LEAST_OUTSIDE)
-    if failures < _LEAST_FAILURES or failures == total or not enough.any():
+    enough = int(((inside >= _LEAST_IN_WINDOW) & (total - inside >= _LEAST_OUTSIDE)).sum())
+    if failures < _LEAST_FAILURES or failures == total or not enough:
         return None
-    of, chosen = inside[enough], np.flatnonzero(enough)
-    spread = np.sqrt(of * (failures / total) * (1 - failures / total) * (total - of) / (total - 1))
-
-    def lowest(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray((counts - of * failures / total) / spread, dtype=np.float64)
-
-    scores = lowest(cells[enough] @ failed)
+    scores = _depths(n, failed)
     best = int(np.argmin(scores))
-    k, size = int(cells[chosen[best]] @ failed), int(of[best])
-    alone = fisher_exact(k, size, failures - k, total - size)
-    p = min(alone * len(of), 1.0)
-    if alone < _WORTH_DRAWING:
+    k, size = int(cells[best] @ failed), int(inside[best])
+    p = 1.0
+    if fisher_exact(k, size, failures - k, total - size) < _WORTH_DRAWING:
         # Seeded by nothing but the code, so that a day that is made again says the same.
-        draws = np.random.default_rng(0).multivariate_hypergeometric(n, failures, size=_DRAWS, method="marginals")
-        drawn = lowest(draws @ cells[enough].T).min(axis=1)
-        # The corrected p is at most Bonferroni's; draws alone cannot say that it is under 1 in 5,000.
-        p = min(p, (1 + int((drawn <= scores[best] + 1e-12).sum())) / (_DRAWS + 1))
-    return {"window": windows[chosen[best]], "failed": k, "n": size, "failed_others": failures - k,
-            "others": total - size, "p": p, "tried": len(of)}  # fmt: skip
+        random = np.random.default_rng(0)
+        # Few draws at a time: one is as long as the deployments.
+        at_a_time = max(1, _AT_A_TIME // total)
+        parts = [min(at_a_time, _DRAWS - begun) for begun in range(0, _DRAWS, at_a_time)]
+        drawn = np.concatenate([_depths(*held.drawn(random, part)).min(axis=1) for part in parts])
+        p = (1 + int((drawn <= scores[best] + 1e-12).sum())) / (_DRAWS + 1)
+    return {"window": windows[best], "failed": k, "n": size, "failed_others": failures - k,
+            "others": total - size, "p": p, "tried": enough}  # fmt: skip
+
+
+def _depths(n: Floats, failed: Floats) -> Floats:
+    """By how many standard deviations the failures of each window differ from its share of all; infinite where the
+    window holds too few or leaves too few."""
+    cells = _windows()[1]
+    total, failures = n.sum(axis=-1, keepdims=True), failed.sum(axis=-1, keepdims=True)
+    inside, share_of_all = n @ cells.T, failures / total
+    enough = (inside >= _LEAST_IN_WINDOW) & (total - inside >= _LEAST_OUTSIDE)
+    variance = inside * share_of_all * (1 - share_of_all) * (total - inside) / (total - 1)
+    distance = failed @ cells.T - inside * share_of_all
+    return np.where(enough, distance / np.sqrt(np.where(enough, variance, 1.0)), np.inf)
+
+
+class _Days:
+    """A subject's deployments by day, and other ways in which their failures could have fallen."""
+
+    def __init__(self, own: pd.DataFrame) -> None:
+        day = own["at"].dt.normalize()
+        size = day.groupby(day).transform("size")
+        # Days with as many deployments stand together, so that they can swap.
+        ordered = own.assign(day=day, size=size).sort_values(["size", "day", "at"], kind="stable", ignore_index=True)
+        self._day, days = pd.factorize(ordered["day"])
+        self._weekday = pd.DatetimeIndex(days).day_of_week.to_numpy()
+        self._block = np.searchsorted(_HOURS, ordered["at"].dt.hour.to_numpy(), side="right") - 1
+        self._failed = ordered["failed"].to_numpy(dtype=np.float64)
+        self._sizes = np.bincount(self._day)
+        self._begins = np.cumsum(self._sizes) - self._sizes
+        self._place = np.arange(len(ordered)) - self._begins[self._day]
+
+    def cells(self) -> tuple[Floats, Floats]:
+        """The deployments of each cell of a window, and how many of them failed."""
+        n, failed = self._counted(self._weekday[self._day][None, :], self._failed[None, :])
+        return n[0], failed[0]
+
+    def drawn(self, random: np.random.Generator, count: int) -> tuple[Floats, Floats]:
+        """The same of some draws, a row each."""
+        weekday = random.permuted(np.tile(self._weekday, (count, 1)), axis=1)
+        swapped = np.argsort(self._sizes + random.random((count, len(self._sizes))), axis=1)
+        begun = (random.random(swapped.shape) * self._sizes).astype(np.int64)
+        place = (self._place + begun[:, self._day]) % self._sizes[self._day]
+        return self._counted(weekday[:, self._day], self._failed[self._begins[swapped][:, self._day] + place])
+
+    def _counted(self, weekday: npt.NDArray[np.int64], failed: Floats) -> tuple[Floats, Floats]:
+        blocks, rows = len(_HOURS) - 1, len(weekday)
+        cell = (weekday * blocks + self._block + 7 * blocks * np.arange(rows)[:, None]).ravel()
+        n = np.bincount(cell, minlength=rows * 7 * blocks).astype(np.float64)
+        fell = np.bincount(cell, weights=failed.ravel(), minlength=rows * 7 * blocks).astype(np.float64)
+        return n.reshape(rows, -1), fell.reshape(rows, -1)
 
 
 def _window_insight(kind: str, subject: str, found: dict[str, Any], p: float, first: date, last: date) -> Insight:
@@ -223,7 +280,7 @@ def _window_insight(kind: str, subject: str, found: dict[str, Any], p: float, fi
         evidence={
             "metric": "change_failure_rate",
             "subject": subject,
-            "test": "lowest of all windows against random draws",
+            "test": "lowest of all windows against draws of shuffled days",
             "dates": [first.isoformat(), last.isoformat()],
             "weekdays": [WEEKDAYS[weekday], WEEKDAYS[until]],
             "hours": [_HOURS[block], _HOURS[end + 1]],

@@ -94,7 +94,7 @@ class ReviewLoad:
 
 
 def review_concentration(loads: Sequence[ReviewLoad], first: date, last: date, minimum_people: int) -> list[Insight]:
-    """Subjects of which few of the reviewers give half of the reviews."""
+    """Subjects of which few of the reviewers give half of the reviews, from the first day to the last, both counted."""
     found = []
     for load in loads:
         given = sorted(load.reviews, reverse=True)
@@ -104,7 +104,7 @@ def review_concentration(loads: Sequence[ReviewLoad], first: date, last: date, m
         half = int(np.searchsorted(np.cumsum(given), total / 2)) + 1
         if half > _FEW_SHARE * people:
             continue
-        weeks = (last - first).days // 7
+        weeks = ((last - first).days + 1) // 7
         found.append(
             Insight(
                 insight="review_concentration",

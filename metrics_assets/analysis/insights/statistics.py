@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,29 +136,3 @@ def trend(values: npt.ArrayLike) -> Trend:
         height(low, end),
         height(high, end),
     )
-
-
-def dispersion(failed: Sequence[int], n: Sequence[int], expected_share: npt.ArrayLike) -> float:
-    """How many times as much failures scatter over units (days) as independent ones would; at least 1.
-
-    Pearson's chi-square over its degrees of freedom, as Rao and Scott (1992) use it for shares of clusters.
-    """
-    k, size = np.asarray(failed, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    share = np.broadcast_to(np.asarray(expected_share, dtype=np.float64), k.shape)
-    spread = size * share * (1 - share)
-    counts = spread > 0
-    if counts.sum() < 2:
-        return 1.0
-    chi_square = float((((k - size * share) ** 2)[counts] / spread[counts]).sum())
-    return max(1.0, chi_square / (int(counts.sum()) - 1))
-
-
-def two_shares(failed: float, n: float, other_failed: float, other_n: float, effect: float = 1.0) -> float:
-    """The p of two shares being the same by chi-square (without Yates' correction) over a design effect."""
-    total, all_failed = n + other_n, failed + other_failed
-    if not (0 < all_failed < total and n > 0 and other_n > 0):
-        return 1.0
-    share = all_failed / total
-    difference = failed / n - other_failed / other_n
-    chi_square = difference**2 / (share * (1 - share) * (1 / n + 1 / other_n)) / effect
-    return math.erfc(math.sqrt(chi_square / 2))

@@ -42,7 +42,9 @@ class Key:
 
     Attributes:
         value: the figure over 28 days, which the tier is judged by.
+        day: the day at whose end the tier is judged.
         lately: values that share no events (weeks, or windows of 28 days), the newest last; NaN where unknown.
+        days: the last day of each; the newest lies before `day` where the latest events are not settled yet.
         behind_steps: how many steps the figure over 28 days is behind the newest of them.
     """
 
@@ -51,6 +53,7 @@ class Key:
     subject_kind: str
     subject: str
     value: float
+    day: date
     lately: Floats
     days: tuple[date, ...]
     behind_steps: float
@@ -85,22 +88,25 @@ def _insight(key: Key, line: Trend, p: float) -> Insight | None:
         return None
     boundary, tier = crossing
     step = (key.days[-1] - key.days[-2]).days
+    # The steps ahead begin at the newest value, which may be days old.
+    passed = (key.day - key.days[-1]).days
     # The steepest line crosses first.
     steep, shallow = ((line.high, line.latest), (line.low, line.earliest))
     if line.slope < 0:
         steep, shallow = shallow, steep
     expected, soonest, latest = (
-        ((boundary - height) / slope + key.behind_steps) * step
+        ((boundary - height) / slope + key.behind_steps) * step - passed
         for slope, height in ((line.slope, line.last), steep, shallow)
     )
     # A trend that has passed the boundary already, and a figure that has not: it is the figure that counts.
     if not 0 < expected <= _FARTHEST_DAYS:
         return None
-    on = key.days[-1]
-    soonest, latest = min(max(soonest, 1.0), expected), max(latest, expected)
-    first, middle = on + timedelta(days=math.floor(soonest)), on + timedelta(days=round(expected))
+    # A date that is told lies ahead: tomorrow at the soonest.
+    ahead = math.ceil(expected)
+    first = key.day + timedelta(days=min(max(math.floor(min(soonest, expected)), 1), ahead))
+    middle, latest = key.day + timedelta(days=ahead), max(latest, expected)
     far = latest > 2 * _FARTHEST_DAYS
-    last = None if far else on + timedelta(days=math.ceil(latest))
+    last = None if far else key.day + timedelta(days=math.ceil(latest))
     until = f"and {last.isoformat()}" if last else "and more than a year ahead"
     better = (line.slope > 0) == (key.about.direction == "higher")
     weeks = step // 7
