@@ -187,6 +187,7 @@ def _run(
     for problem in (
         *(f"step {step} failed" for step in outcome.failed_steps),
         *(f"check failed: {check}" for check in outcome.failed_checks),
+        *outcome.unevaluated,
         *(f"not delivered: {alert}" for alert in outcome.undelivered),
     ):
         click.echo(f"  {problem}", err=True)

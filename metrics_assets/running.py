@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import traceback
 from dataclasses import dataclass, field
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -16,13 +18,14 @@ from metrics_assets.assets.raw import ENTITIES
 from metrics_assets.assets.shared import key_of
 from metrics_assets.automation.jobs import ALERTS_JOB, MAIN_JOB, RANGE_END_TAG, RANGE_START_TAG
 from metrics_assets.automation.runs import HOST_TAG, PROCESS_TAG, is_dead
-from metrics_assets.errors import ConfigurationError
+from metrics_assets.errors import ConfigurationError, MetricsError
 from metrics_assets.settings import Settings
 
 # Short lines instead of Dagster's own, which runs of the daemon keep.
 _PROGRESS: dict[str, Any] = {"loggers": {"progress": {}}}
 # So many alert runs are worth having apart in Dagster; each takes about a second.
 _MOST_ALERT_RUNS = 5
+_PACKAGE = Path(__file__).parent
 _RECOLLECT: dict[str, Any] = {"ops": {"collect": {"config": {"recollect": True}}}}
 
 
@@ -36,10 +39,11 @@ class Outcome:
     failed_checks: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
+    unevaluated: list[str] = field(default_factory=list)  # why the alert rules could not be evaluated, in sentences
 
     @property
     def all_good(self) -> bool:
-        return self.succeeded and not self.failed_checks and not self.undelivered
+        return self.succeeded and not (self.failed_checks or self.undelivered or self.unevaluated)
 
 
 def run_main_job(
@@ -125,6 +129,12 @@ def _tell(definitions: dg.Definitions, instance: DagsterInstance, outcome: Outco
             logging.disable(logging.INFO)
             try:
                 tick = sensor.evaluate_tick(context)
+            except Exception as error:
+                # The run itself is done: what came of it is still to be said, and what is due to be told.
+                problem = f"the alert rules could not be evaluated: {_said(error)}"
+                if problem not in outcome.unevaluated:
+                    outcome.unevaluated.append(problem)
+                continue
             finally:
                 logging.disable(logging.NOTSET)
         for request in tick.run_requests or []:
@@ -138,6 +148,18 @@ def _tell(definitions: dg.Definitions, instance: DagsterInstance, outcome: Outco
         result = job.execute_in_process(instance=instance, tags=tags, run_config=_PROGRESS, raise_on_error=False)
         about = ": ".join(tags[name] for name in ("metrics/alert", "metrics/subject") if name in tags)
         (outcome.alerts if result.success else outcome.undelivered).append(about)
+
+
+def _said(error: Exception) -> str:
+    """An error's class and sentence. Of others' errors it is said where they came up instead: their texts may hold
+    addresses with passwords.
+    """
+    name = type(error).__name__
+    if isinstance(error, MetricsError):
+        return f"{name}: {str(error).partition(chr(10))[0]}"
+    ours = [frame for frame in traceback.extract_tb(error.__traceback__) if _PACKAGE in Path(frame.filename).parents]
+    where = f"{Path(ours[-1].filename).relative_to(_PACKAGE.parent)}, line {ours[-1].lineno}" if ours else "a sensor"
+    return f"{name}: it was raised in {where}."
 
 
 def report_dead_runs(instance: DagsterInstance) -> list[str]:

@@ -144,6 +144,29 @@ def tell(connection: sa.Connection, happened: Sequence[Happened], settings: Sett
     outbox.enqueue_events(connection, told, str(uuid4()), settings, now)
 
 
+def tell_again(
+    connection: sa.Connection, worse: Mapping[int, tuple[Rule, Condition]], settings: Settings, now: datetime
+) -> None:
+    """Put into the outbox that alerts opened, for channels that had not been told: they are worse than they were.
+
+    Args:
+        worse: by the alert's id, its rule and how it stands now.
+    """
+    from metrics_assets.alerting import outbox
+
+    if not worse:
+        return
+    rows = connection.execute(
+        sa.text(
+            "select event_id, alert_id from ops.alert_events where event = 'opened' and alert_id = any (:ids) "
+            "order by event_id"
+        ),
+        {"ids": list(worse)},
+    )
+    told = [Told(row.event_id, "opened", *worse[row.alert_id], 0) for row in rows]
+    outbox.enqueue_events(connection, told, str(uuid4()), settings, now)
+
+
 def _facts(one: Happened) -> dict[str, Any]:
     """What is known when an event happens; a message says more when it is sent."""
     about = one.about

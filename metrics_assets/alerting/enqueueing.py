@@ -112,6 +112,53 @@ def enqueue_message(
     return _insert(connection, rows, now)
 
 
+def redirect(
+    connection: sa.Connection, rows: Sequence[Any], rules: Mapping[str, Rule], settings: Settings, now: datetime
+) -> int:
+    """Put what waits for a channel that metrics.yaml has no more into the outbox again, for the default channels.
+
+    That an alert opened or was escalated goes to those that have not heard of it or of what came after it, what
+    became of it to those that have heard of it.
+
+    Args:
+        rows: notifications with the event, alert_id, rule and severity of their alert; what is no alert is left out.
+
+    Returns:
+        How many notifications there are more.
+    """
+    ids = [row.alert_id for row in rows if row.event_id is not None]
+    newest = {(row.alert_id, row.channel): row.event_id for row in connection.execute(sa.text(_HEARD), {"ids": ids})}
+    found = []
+    for row in rows:
+        if row.event_id is None:
+            continue
+        for name in _severe_enough(_default(settings), row.severity, settings):
+            heard = newest.get((row.alert_id, name))
+            if (heard is None and row.event in ("acknowledged", "resolved")) or (heard or 0) >= row.event_id:
+                continue
+            until, why = hold(rules.get(row.rule), settings.channels[name], row.severity, settings, now)
+            found.append(
+                {
+                    "event_id": row.event_id,
+                    "channel": name,
+                    "message_key": row.message_key,
+                    "group_key": row.group_key,
+                    "mention": row.mention,
+                    "next_attempt_at": until,
+                    "held_because": why,
+                }
+            )
+    return _insert(connection, found, now)
+
+
+_HEARD = """
+-- A row is an alert and a channel that was told of it, or is to be told, with the newest event of it there.
+select events.alert_id, notifications.channel, max(events.event_id) as event_id
+from ops.alert_events as events
+join ops.notifications as notifications using (event_id)
+where events.alert_id = any (:ids) and notifications.state <> 'dropped'
+group by events.alert_id, notifications.channel
+"""
 _INSERT = """
 insert into ops.notifications
     (event_id, channel, message_key, group_key, mention, next_attempt_at, held_because, message, created_at)
@@ -166,9 +213,18 @@ def _channels_of(rule: Rule | None, level: int, severity: Severity, settings: Se
         wanted = rule.escalate[min(level, len(rule.escalate)) - 1].channels or wanted
     there = [name for name in wanted if name in settings.channels]
     if not wanted or len(there) < len(wanted):
-        there += [name for name, channel in settings.channels.items() if channel.default]
+        there += _default(settings)
+    return _severe_enough(there, severity, settings)
+
+
+def _default(settings: Settings) -> list[str]:
+    return [name for name, channel in settings.channels.items() if channel.default]
+
+
+def _severe_enough(names: Iterable[str], severity: Severity, settings: Settings) -> list[str]:
+    """The channels, each once, that want to hear of what is so severe."""
     rank = SEVERITIES.index(severity)
-    return [name for name in dict.fromkeys(there) if rank >= SEVERITIES.index(settings.channels[name].minimum_severity)]
+    return [name for name in dict.fromkeys(names) if rank >= SEVERITIES.index(settings.channels[name].minimum_severity)]
 
 
 def _mention(told: Told) -> str | None:

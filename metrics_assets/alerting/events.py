@@ -13,6 +13,8 @@ from metrics_assets.settings import Severity
 
 State = Literal["pending", "firing", "acknowledged", "resolved"]
 EventName = Literal["opened", "escalated", "acknowledged", "resolved"]
+# Why an alert about a milestone ends: there is nothing to it but that it is told.
+TOLD = "told"
 
 
 @dataclass(frozen=True, slots=True)

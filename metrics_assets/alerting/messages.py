@@ -120,7 +120,7 @@ def compose(
     title = f"[{_verb(facts)}] {_title(facts, rule)}: {_one_line(facts['subject'])}"
     action = _action(event, rule)
     links = _links(settings, rule, str(facts.get("metric") or ""), str(facts["subject_kind"]), on)
-    if event in ("opened", "escalated") and acknowledge is not None and (link := acknowledge(facts["alert_id"])):
+    if acknowledge is not None and _is_open(facts) and (link := acknowledge(facts["alert_id"])):
         links = (Link("Acknowledge", link, is_private=True), *links)
     lines = [_one_line(facts["text"]), *_how_long(facts, on), *_trend_line(around.trend, facts), *unread]
     sections = [
@@ -143,8 +143,17 @@ def compose(
     return Message(title, tuple(lines), shown, links, data, event, facts["severity"], facts["dedup_key"])
 
 
-def compose_group(facts: Sequence[Mapping[str, Any]], rule: Rule | None, settings: Settings) -> Message:
-    """The message of what a rule says of many subjects at once: the worst ones by name, all of them in the data."""
+def compose_group(
+    facts: Sequence[Mapping[str, Any]],
+    rule: Rule | None,
+    settings: Settings,
+    acknowledge: AcknowledgeLink | None = None,
+) -> Message:
+    """The message of what a rule says of many subjects at once: the worst ones by name, all of them in the data.
+
+    Args:
+        facts: and the others as of `compose`.
+    """
     worst = sorted(facts, key=lambda one: (-SEVERITIES.index(one["severity"]), one["subject"]))
     first = worst[0]
     event: Event = first["event"]
@@ -152,13 +161,18 @@ def compose_group(facts: Sequence[Mapping[str, Any]], rule: Rule | None, setting
     kinds = Counter(one["subject_kind"] for one in facts)
     counted = " and ".join(f"{count} {_plural(kind, count)}" for kind, count in kinds.most_common())
     title = f"[{_verb(first)}] {_title(first, rule)}: {counted}"
-    named = [f"{_one_line(one['subject'])}: {_one_line(one['text'])}" for one in worst[:_MOST_NAMED]]
+    by_name = worst[:_MOST_NAMED]
+    named = [f"{_one_line(one['subject'])} (alert {one['alert_id']}): {_one_line(one['text'])}" for one in by_name]
     if len(worst) > _MOST_NAMED:
         named.append(f"and {len(worst) - _MOST_NAMED} more")
     action = _action(event, rule)
     metrics = {str(one.get("metric") or "") for one in facts}
     metric = metrics.pop() if len(metrics) == 1 else ""
     links = _links(settings, rule, metric, str(first["subject_kind"]), on)
+    if acknowledge is not None:
+        found = [(one["alert_id"], acknowledge(one["alert_id"])) for one in by_name if _is_open(one)]
+        own = (Link(f"Acknowledge alert {alert_id}", url, is_private=True) for alert_id, url in found if url)
+        links = (*own, *links)
     data = {
         **{name: first.get(name) for name in ("event", "rule", "severity", "level")},
         "title": title,
@@ -200,6 +214,11 @@ def _around(engine: sa.Engine, facts: Mapping[str, Any], on: date) -> tuple[Surr
         reason = type(getattr(error, "orig", None) or error).__name__
         _LOG.warning("What is around the alert %s of %s cannot be read: %s", facts["rule"], facts["subject"], error)
         return Surroundings(), (f"Trend and related figures could not be read ({reason}).",)
+
+
+def _is_open(facts: Mapping[str, Any]) -> bool:
+    """Whether there is something to acknowledge: what is told late, or is good news, may have ended."""
+    return facts["event"] in ("opened", "escalated") and facts.get("state") != "resolved"
 
 
 def _verb(facts: Mapping[str, Any]) -> str:

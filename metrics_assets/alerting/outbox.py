@@ -19,7 +19,8 @@ import sqlalchemy as sa
 
 from metrics_assets.alerting import channels as kinds
 from metrics_assets.alerting.channels import ALERTS_ONLY, NotTaken, Parcel
-from metrics_assets.alerting.enqueueing import enqueue_event, enqueue_events, enqueue_message
+from metrics_assets.alerting.enqueueing import enqueue_event, enqueue_events, enqueue_message, redirect
+from metrics_assets.alerting.events import TOLD
 from metrics_assets.alerting.messages import AcknowledgeLink, Message, compose, compose_group, from_row
 from metrics_assets.alerting.timing import hold
 from metrics_assets.catalogue.alerts import Rule, active_rules, load_rules
@@ -58,7 +59,6 @@ class DueGroup:
     rule: str | None
     event: str | None
     subjects: list[str]
-    notification_ids: list[int]
 
 
 @dataclass(slots=True)
@@ -90,8 +90,7 @@ _DUE = f"""
 -- waits for the same channel. Times that the clock, set back, cannot mean are none.
 select
     notifications.*, events.alert_id, events.event, events.level, events.date, events.message as facts,
-    alerts.rule, alerts.subject_kind, alerts.subject, alerts.state as alert_state, alerts.severity,
-    alerts.resolved_because
+    alerts.rule, alerts.subject_kind, alerts.subject, alerts.state as alert_state, alerts.severity
 from ops.notifications as notifications
 left join ops.alert_events as events using (event_id)
 left join ops.alerts as alerts using (alert_id)
@@ -125,8 +124,7 @@ def due(engine: sa.Engine, now: datetime) -> list[DueGroup]:
                 f"with due as ({_DUE}), tries as (select group_key, sum(attempts) as attempts from ops.notifications "
                 "where group_key in (select group_key from due) group by group_key) "
                 "select due.group_key, count(distinct due.channel), tries.attempts, min(due.rule), min(due.event), "
-                "coalesce(array_agg(distinct due.subject) filter (where due.subject is not null), '{}'), "
-                "array_agg(due.notification_id order by due.notification_id) "
+                "coalesce(array_agg(distinct due.subject) filter (where due.subject is not null), '{}') "
                 "from due join tries using (group_key) group by due.group_key, tries.attempts "
                 "order by min(due.notification_id)"
             ),
@@ -234,10 +232,12 @@ class _Delivery:
         channel = self.settings.channels.get(name)
         if channel is None:
             problem = f"metrics.yaml has no channel {name} any more"
-            self.delivered.failed[name] = f"{problem}; what waited for it was dropped."
             with self.engine.begin() as connection:
                 rows = self._due(connection, ids)
+                elsewhere = redirect(connection, rows, self.rules, self.settings, self.now())
                 self._drop(connection, [row.notification_id for row in rows], f"{problem}.")
+            became = "goes to the default channels" if elsewhere else "was dropped"
+            self.delivered.failed.setdefault(name, f"{problem}; what waited for it {became}.")
             return
         in_one = channel.kind not in ALERTS_ONLY and len(ids) >= self.settings.alerts.group_from
         while ids:
@@ -314,18 +314,19 @@ class _Delivery:
         facts = [
             {
                 **row.facts,
+                # As bad as it is by now, where it is told for the first time.
+                "severity": row.severity if row.event in ("opened", "escalated") else row.facts["severity"],
                 "event": row.event,
                 "level": row.level,
                 "alert_id": row.alert_id,
                 "state": row.alert_state,
-                "by_hand": row.event == "resolved" and str(row.resolved_because or "").startswith("by hand"),
                 "dedup_key": f"metrics_assets:{row.rule}:{row.subject}:{row.alert_id}",
             }
             for row in rows
         ]
         rule = self.rules.get(first.rule)
         if len(rows) > 1:
-            return compose_group(facts, rule, self.settings)
+            return compose_group(facts, rule, self.settings, self.acknowledge)
         return self.compose(self.engine, facts[0], rule, self.settings, self.acknowledge)
 
 
@@ -334,16 +335,25 @@ def _severity(row: Any) -> Severity:
     return severity
 
 
-_OVER = """
+_OVER = f"""
 -- A row is a notification of an alert that ended before anybody was told of it on the channel. locked_of_all: whether
--- none of those is being sent at the moment.
+-- none of those is being sent at the moment. What is told once ends as it begins, and is not over. What is critical is
+-- told though it has ended, unless it was to be held back: a channel that was down has not to be what hides it.
 with waiting as (
-    select notifications.notification_id, notifications.channel, events.alert_id, events.event
+    select notifications.notification_id, notifications.channel, notifications.held_because, events.alert_id,
+        events.event, alerts.severity, {SILENCED.replace(":now", "events.created_at")} as was_silenced
     from ops.notifications as notifications
     join ops.alert_events as events using (event_id)
     join ops.alerts as alerts using (alert_id)
     where notifications.state = 'pending' and alerts.state = 'resolved'
+        and alerts.resolved_because is distinct from '{TOLD}'
     for update of notifications skip locked
+),
+first as (
+    select distinct on (alert_id, channel)
+        alert_id, channel, severity <> 'critical' or held_because is not null or was_silenced as may_go_untold
+    from waiting
+    order by alert_id, channel, notification_id
 )
 select
     waiting.notification_id,
@@ -359,6 +369,8 @@ select
             and told.notification_id not in (select notification_id from waiting)
     ) as locked_of_all
 from waiting
+join first using (alert_id, channel)
+where first.may_go_untold
 """
 _SENT = """
 update ops.notifications

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from metrics_assets.alerting.conditions import Condition
+from metrics_assets.alerting.outbox import SILENCED
 from metrics_assets.catalogue.alerts import PipelineRule, Rule
 from metrics_assets.catalogue.metrics import load_catalogue
 
@@ -46,11 +47,14 @@ class RunFacts:
         jobs: the newest ended run by job; a run that will be tried again has not ended.
         budgets: how many requests and points may be used of a source in an hour; others are not judged.
         end: the last day that metrics.yaml wants.
+        named: what metrics.yaml lists besides packages and communities, as it writes it: repositories, and whose
+            repositories are looked for. One that was never found is in no table of settings.
     """
 
     jobs: Mapping[str, JobRun] = field(default_factory=dict)
     budgets: Mapping[str, float] = field(default_factory=dict)
     end: date | None = None
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,10 @@ def newest_days(connection: sa.Connection) -> dict[str, date]:
 def _collection_incomplete(
     connection: sa.Connection, rule: PipelineRule, runs: RunFacts, now: datetime
 ) -> Iterator[_Standing]:
-    rows = connection.execute(sa.text(_COLLECTIONS), {"rule": rule.key, "now": now, "log_days": _LOG_DAYS})
+    named = sorted(name.lower() for name in runs.named)
+    rows = connection.execute(
+        sa.text(_COLLECTIONS), {"rule": rule.key, "now": now, "log_days": _LOG_DAYS, "named": named}
+    )
     for row in rows:
         subject = f"{row.repository} {row.entity}"
         breached = row.outcome == "incomplete" and row.days >= rule.days
@@ -166,11 +173,25 @@ def _collection_incomplete(
 
 
 # A row is a list of a repository that is not whole, or of which an alert says so: how its newest collection went, and
-# on how many days in a row it went wrong.
+# on how many days in a row it went wrong. Of what metrics.yaml names no more nothing counts. What a list is about is a
+# repository under the name that its provider gives it, 'registry:package' or 'platform:community'; the look at a
+# repository itself (entity repositories) is noted under the name in metrics.yaml, of an organisation under its login.
 _COLLECTIONS = """
-with recent as (
+with named as (
+    select lower(repository) as repository from ops.repository_settings
+    union select lower(registry || ':' || package) from ops.package_settings
+    union select lower(platform || ':' || community) from ops.platform_settings
+),
+recent as (
     select repository, entity, outcome, reason, finished_at from ops.collection_log
-    where finished_at > cast(:now as timestamptz) - make_interval(days => :log_days) and finished_at <= :now
+    where
+        finished_at > cast(:now as timestamptz) - make_interval(days => :log_days) and finished_at <= :now
+        and (
+            lower(repository) in (select repository from named)
+            or entity = 'repositories' and lower(repository) = any (cast(:named as text[]))
+            -- Before the first collection nothing is known of what is named.
+            or not exists (select 1 from ops.repository_settings)
+        )
 ),
 last_good as (
     select repository, entity, max(finished_at) as at from recent where outcome <> 'incomplete' group by 1, 2
@@ -230,7 +251,7 @@ def _undelivered(connection: sa.Connection, rule: PipelineRule, runs: RunFacts, 
 
 # A row is a channel: how long its oldest notification has been tried. Tries are 1, 2, 4 ... 60 minutes apart. What is
 # held on purpose is not meant: its time lies ahead, or somebody silenced it.
-_WAITING = """
+_WAITING = f"""
 with waiting as (
     select
         channel,
@@ -247,14 +268,7 @@ with waiting as (
     where
         notifications.state = 'pending'
         and (attempts > 0 or next_attempt_at <= :now)
-        and not exists (
-            select 1 from ops.silences as silences
-            where
-                silences.starts_at <= :now and silences.ends_at > :now and alerts.alert_id is not null
-                and (silences.rule is null or silences.rule = alerts.rule)
-                and (silences.subject_kind is null or silences.subject_kind = alerts.subject_kind)
-                and (silences.subject is null or silences.subject = alerts.subject)
-        )
+        and not {SILENCED}
 )
 select
     channel,

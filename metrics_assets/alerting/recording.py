@@ -17,11 +17,10 @@ from metrics_assets.alerting import book
 from metrics_assets.alerting.book import Happened
 from metrics_assets.alerting.conditions import Condition, Key
 from metrics_assets.alerting.enqueueing import first_heard_at
-from metrics_assets.alerting.events import OpenAlert
-from metrics_assets.catalogue.alerts import MilestoneRule, PipelineRule, Rule
+from metrics_assets.alerting.events import TOLD, OpenAlert
+from metrics_assets.catalogue.alerts import SEVERITIES, MilestoneRule, PipelineRule, Rule
 from metrics_assets.settings import Settings, Severity
 
-TOLD = "told"  # why an alert about a milestone ends
 BY_HAND = "by hand"
 
 
@@ -95,6 +94,8 @@ class _Recording:
         self.changed: dict[int, dict[str, Any]] = {}
         self.dropped: list[int] = []
         self.happened: list[Happened] = []
+        # What grew worse while it fires: it may now be for channels that were not told of it.
+        self.worse: dict[int, tuple[Rule, Condition]] = {}
         self.changes = Changes()
 
     def take(self, condition: Condition) -> None:
@@ -155,6 +156,8 @@ class _Recording:
                 row |= self._fires(rule, condition.severity)
                 self.changes.opened.append(alert.alert_id)
                 self.happened.append(Happened(alert.alert_id, "opened", rule, condition, alert.opened_on))
+            elif alert.state == "firing" and SEVERITIES.index(condition.severity) > SEVERITIES.index(alert.severity):
+                self.worse[alert.alert_id] = rule, condition
         else:
             row["severity"] = alert.severity  # how bad it was is what it is about
         if condition.verdict == "fine":
@@ -191,6 +194,7 @@ class _Recording:
         book.update(self.connection, list(self.changed.values()))
         book.delete(self.connection, self.dropped)
         book.tell(self.connection, self.happened, self.settings, self.now)
+        book.tell_again(self.connection, self.worse, self.settings, self.now)
         return self.changes
 
 

@@ -74,7 +74,10 @@ select
     count(*) filter (where outcome is null) as undecided
 from ops.alerts
 left join ops.alert_outcomes using (alert_id)
-where fired_at > :since and fired_at <= :now
+where
+    alerts.state <> 'pending'
+    and coalesce(fired_at, opened_on at time zone 'UTC') > :since
+    and coalesce(fired_at, opened_on at time zone 'UTC') <= :now
 group by rule
 order by count(*) filter (where outcome = 'noise') desc, opened desc, rule
 """
@@ -87,7 +90,7 @@ where
     and not exists (
         select 1 from ops.alerts as alerts
         where
-            alerts.fired_at is not null
+            alerts.state <> 'pending'
             and (
                 alerts.subject = events.subject
                 or starts_with(alerts.subject, events.subject || '#')

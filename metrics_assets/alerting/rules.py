@@ -103,7 +103,8 @@ def judge(rule: _DayRule, readings: Readings) -> Codes:
         case ThresholdRule():
             breached = _beyond(value, rule.limit, rule.upwards, strict=rule.strict)
             clear_at = rule.limit if rule.clear_at is None else rule.clear_at
-            fine = ~_beyond(value, clear_at, rule.upwards, strict=rule.strict)
+            # At clear_at itself it is well again; at a limit without one, as the limit says.
+            fine = ~_beyond(value, clear_at, rule.upwards, strict=rule.strict or rule.clear_at is not None)
             if rule.confident:
                 end = readings.low if rule.upwards else readings.high
                 unknown = unknown | (breached & np.isnan(end))
@@ -118,7 +119,11 @@ def judge(rule: _DayRule, readings: Readings) -> Codes:
             too_little = (reference < rule.minimum_reference) & ~_equal(reference, rule.minimum_reference)
             if rule.by == "share":
                 too_little |= reference <= 0
-            unknown = unknown | np.isnan(reference) | too_little
+            # Too little to speak of a change: but that nothing got worse can be said of it, or an alert that was open
+            # when it became so little would be for ever.
+            worse = _beyond(value, reference, upwards, strict=True)
+            unknown = unknown | np.isnan(reference) | (too_little & worse)
+            breached, fine = breached & ~too_little, fine | (too_little & ~worse)
         case MultipleRule():
             breached = _beyond(value, rule.factor * reference, True, strict=False)
             clear_factor = rule.factor if rule.clear_factor is None else rule.clear_factor

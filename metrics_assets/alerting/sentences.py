@@ -41,7 +41,7 @@ def sentence(
         case ThresholdRule():
             return f"{figure}{in_brackets}, {_threshold(rule, verdict, unit)}."
         case ChangeRule():
-            return _change(rule, figure, in_brackets, value, reference, unit)
+            return _change(rule, verdict, figure, in_brackets, value, reference, unit)
         case MultipleRule():
             return _multiple(rule, f"{figure}{in_brackets}", value, reference, unit)
         case MilestoneRule():
@@ -61,7 +61,15 @@ def _threshold(rule: ThresholdRule, verdict: Verdict, unit: str) -> str:
     return limit if verdict == "breached" else f"not {limit}"
 
 
-def _change(rule: ChangeRule, figure: str, in_brackets: str, value: float, reference: float | None, unit: str) -> str:
+def _change(
+    rule: ChangeRule,
+    verdict: Verdict,
+    figure: str,
+    in_brackets: str,
+    value: float,
+    reference: float | None,
+    unit: str,
+) -> str:
     days = "day" if rule.days == 1 else f"{rule.days} days"
     span, before = (
         (f" in the last {days}", f"in the {days} before") if rule.of == "sum" else ("", f"{rule.days} days before")
@@ -71,7 +79,7 @@ def _change(rule: ChangeRule, figure: str, in_brackets: str, value: float, refer
     if reference is None:
         return f"{figure}{span}{in_brackets}; {before} it is not known."
     against = f"{figure}{span}{in_brackets} against {amount(reference, unit)} {before}"
-    if reference < rule.minimum_reference:
+    if verdict == "unknown" and reference < rule.minimum_reference:
         return f"{against}; at least {amount(rule.minimum_reference, unit)} are needed to compare."
     if value == reference:
         return f"{against}, the same."

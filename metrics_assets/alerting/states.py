@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from metrics_assets.alerting.events import OpenAlert
 from metrics_assets.alerting.outbox import SILENCED
 from metrics_assets.alerting.recording import BY_HAND, Changes, escalate_at, record
 from metrics_assets.alerting.subjects import Subjects, covers
-from metrics_assets.catalogue.alerts import Rule, load_rules
+from metrics_assets.catalogue.alerts import MissingRule, PipelineRule, Rule, load_rules
 from metrics_assets.errors import AlertError
 from metrics_assets.settings import Settings
 
@@ -37,15 +37,22 @@ __all__ = [
     "unsilence",
 ]
 
+# An alert is about now: after so many evaluated days on which its rule could say nothing, it says nothing either.
+_LONGEST_UNKNOWN = timedelta(days=28)
+
 
 def close_orphans(engine: sa.Engine, rules: Mapping[str, Rule], settings: Settings, now: datetime) -> Changes:
-    """End the alerts that nothing would ever end: of rules that are off, and about what metrics.yaml names no more."""
+    """End the alerts that nothing would ever end.
+
+    Of rules that are off, about what metrics.yaml names no more, and those of which nothing has been known for weeks.
+    """
     changes, happened, dropped = Changes(), [], []
     with engine.begin() as connection:
         book.lock(connection)
         subjects = Subjects(connection)
+        evaluated = connection.execute(sa.text("select evaluated_through from ops.evaluations")).scalar()
         for alert in book.unresolved(connection):
-            because = _orphaned(alert, rules, subjects)
+            because = _orphaned(alert, rules, subjects, evaluated)
             if because is None:
                 continue
             if alert.state == "pending":
@@ -60,7 +67,7 @@ def close_orphans(engine: sa.Engine, rules: Mapping[str, Rule], settings: Settin
     return changes
 
 
-def _orphaned(alert: OpenAlert, rules: Mapping[str, Rule], subjects: Subjects) -> str | None:
+def _orphaned(alert: OpenAlert, rules: Mapping[str, Rule], subjects: Subjects, evaluated: date | None) -> str | None:
     rule = rules.get(alert.rule)
     if rule is None:
         return f"the rule {alert.rule} is switched off"
@@ -68,6 +75,10 @@ def _orphaned(alert: OpenAlert, rules: Mapping[str, Rule], subjects: Subjects) -
         return f"metrics.yaml does not name {alert.subject} any more"
     if not covers(rule, alert.subject_kind, alert.subject, alert.metric):
         return f"the rule {alert.rule} does not look at {alert.subject} any more"
+    # Of what is missing it is known that it is missing; the pipeline has no days of figures.
+    last = alert.date if evaluated is None or isinstance(rule, PipelineRule | MissingRule) else evaluated
+    if last - alert.date >= _LONGEST_UNKNOWN:
+        return f"nothing has been known of it for {_LONGEST_UNKNOWN.days} days"
     return None
 
 
@@ -98,10 +109,15 @@ def escalate(engine: sa.Engine, rules: Mapping[str, Rule], settings: Settings, n
         book.lock(connection)
         silenced = set(connection.execute(sa.text(_SILENCED), {"now": now}).scalars())
         for alert in book.unresolved(connection):
-            if alert.state != "firing" or alert.escalate_at is None or alert.rule not in rules:
+            if alert.state != "firing" or alert.rule not in rules:
                 continue
             rule, level = rules[alert.rule], alert.escalation_level
             latest = escalate_at(rule, level, alert.severity, settings, now)
+            if alert.escalate_at is None:
+                # The rule has levels that it had not when the alert fired: their people have their time from now.
+                if latest is not None:
+                    updates.append({"alert_id": alert.alert_id, "level": level, "escalate_at": latest})
+                continue
             if latest is not None and alert.alert_id in silenced:
                 # Whoever is to hear of it first has the time after the silence, too.
                 updates.append({"alert_id": alert.alert_id, "level": level, "escalate_at": latest})

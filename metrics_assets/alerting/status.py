@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from metrics_assets.alerting.events import TOLD
 from metrics_assets.alerting.outbox import enqueue_message
 from metrics_assets.alerting.pipeline import newest_days
 from metrics_assets.catalogue.alerts import SEVERITIES, Rule
@@ -26,7 +27,7 @@ class Status:
 
     Attributes:
         line: one sentence, the day in front.
-        details: alerts (how many hold, by severity), acknowledged, repositories, incomplete, late_tables,
+        details: alerts (how many hold, by severity), milestones, acknowledged, repositories, incomplete, late_tables,
             failed_checks, newest_day.
     """
 
@@ -39,8 +40,8 @@ class Status:
 def status_of(engine: sa.Engine, rules: Mapping[str, Rule], on: date, failed_checks: Sequence[str] = ()) -> Status:
     """How a day stands: its alerts, how it was collected, which tables do not have it.
 
-    Good news (alerts of severity info) are counted, but are no issues. A past day is told by the alerts that held
-    then; what concerns the pipeline itself is known a day later.
+    Alerts of severity info are notes: they are counted, but are no issues. Milestones that were reached on the day are
+    good news. A past day is told by the alerts that held then; what concerns the pipeline itself is known a day later.
 
     Args:
         failed_checks: the asset checks that did not pass, each in a few words.
@@ -52,6 +53,7 @@ def status_of(engine: sa.Engine, rules: Mapping[str, Rule], on: date, failed_che
             line = f"{on}: unknown: there are no figures of this day."
             return Status(on, "unknown", line, {"newest_day": _day(newest)})
         alerts = connection.execute(sa.text(_ALERTS), {"on": on, "is_newest": on >= newest}).all()
+        milestones = connection.execute(sa.text(_MILESTONES), {"on": on, "told": TOLD}).scalar_one()
         collections = connection.execute(sa.text(_COLLECTIONS), {"on": on}).all()
         late = sorted(table for table, day in newest_days(connection).items() if day < on)
     alerts = sorted(alerts, key=lambda row: (-SEVERITIES.index(row.severity), row.opened_on, row.rule, row.subject))
@@ -61,6 +63,7 @@ def status_of(engine: sa.Engine, rules: Mapping[str, Rule], on: date, failed_che
     whole = repositories - {row.repository for row in incomplete}
     details = {
         "alerts": {severity: severities[severity] for severity in reversed(SEVERITIES)},
+        "milestones": milestones,
         "acknowledged": sum(row.state == "acknowledged" for row in alerts),
         "repositories": {"collected_whole": len(whole), "all": len(repositories)},
         "incomplete": [f"{row.repository} {row.entity}: {row.reason}" for row in incomplete[:_MOST_KEPT]],
@@ -76,12 +79,17 @@ def status_of(engine: sa.Engine, rules: Mapping[str, Rule], on: date, failed_che
         *(f"{row.entity} of {row.repository} not collected whole" for row in incomplete),
         *(f"{table} has no row of the day" for table in late),
     ]
+    notes = severities["info"]
+    besides = [
+        *([f"{_count(notes, 'note', 'notes')} (info)"] if notes else []),
+        *([f"{_count(milestones, 'milestone', 'milestones')} reached"] if milestones else []),
+    ]
     if not worst:
-        good = severities["info"]
         found = [
             f"{_count(len(whole), 'repository', 'repositories')} collected whole",
             f"newest figures of {newest}",
-            f"{_count(good, 'piece', 'pieces')} of good news" if good else "no alert fires",
+            *([] if notes else ["no alert fires"]),
+            *besides,
         ]
         return Status(on, "healthy", f"{on}: healthy: {', '.join(found)}.", details)
     found = [
@@ -89,6 +97,7 @@ def status_of(engine: sa.Engine, rules: Mapping[str, Rule], on: date, failed_che
         *([_count(len(failed_checks), "check failed", "checks failed")] if failed_checks else []),
         *([_count(len(incomplete), "list is", "lists are") + " not whole"] if incomplete else []),
         *([_count(len(late), "table is late", "tables are late")] if late else []),
+        *besides,
     ]
     more = f"; and {len(worst) - _WORST_SHOWN} more" if len(worst) > _WORST_SHOWN else ""
     line = f"{on}: issues: {', '.join(found)}. {'; '.join(worst[:_WORST_SHOWN])}{more}."
@@ -149,13 +158,15 @@ _ALERTS = """
 select rule, subject_kind, subject, severity, state, opened_on
 from ops.alerts
 where
-    fired_at is not null
+    state <> 'pending'
     and case
         when subject_kind <> 'pipeline' then opened_on <= :on and (resolved_on is null or resolved_on > :on)
         when :is_newest then state <> 'resolved'
         else opened_on <= cast(:on as date) + 1 and (resolved_on is null or resolved_on > cast(:on as date) + 1)
     end
 """
+# A milestone is told once, and its alert has ended with that.
+_MILESTONES = "select count(*) from ops.alerts where resolved_because = :told and opened_on = :on"
 # A row is a list of a repository (or of a package or community): how the newest collection went that was about the day.
 _COLLECTIONS = """
 select distinct on (log.repository, log.entity)

@@ -99,10 +99,14 @@ def _moments(since: datetime, minutes: Sequence[int], zone: ZoneInfo) -> Iterato
     """The times of the day, in minutes after midnight, on the day of `since` and the days after it, in order."""
     first = since.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
     for day in range(_DAYS_AHEAD):
-        for minute in sorted(minutes):
-            # A time that the clocks jump over is taken as the moment of the jump or soon after it.
-            local = first + timedelta(days=day, minutes=minute)
-            yield local.replace(tzinfo=zone).astimezone(UTC)
+        moments = set()
+        for minute in minutes:
+            # A time that the clocks jump over is taken as the moment of the jump or soon after it; one that they show
+            # twice is two moments.
+            local = (first + timedelta(days=day, minutes=minute)).replace(tzinfo=zone)
+            once, again = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+            moments |= {once, max(once, again)}
+        yield from sorted(moments)
 
 
 def _minutes(clock_time: str) -> int:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from metrics_assets import settings as configuration
 from metrics_assets.alerting import outbox, pipeline, states
 from metrics_assets.alerting.acknowledging import acknowledge_key, acknowledge_link
-from metrics_assets.alerting.conditions import Condition
 from metrics_assets.alerting.messages import AcknowledgeLink
 from metrics_assets.alerting.rules import evaluate
 from metrics_assets.assets.shared import NOTIFY, OWNERS, Shared, Warehouse, key_of, preview, table_metadata
@@ -74,11 +73,6 @@ def rules_of(settings: Settings) -> dict[str, Rule]:
         CatalogueError: a rule is wrong, or metrics.yaml changes one that does not exist.
     """
     return active_rules(settings.packs, settings.alerts.rules)
-
-
-def conditions_on(engine: sa.Engine, rules: Mapping[str, Rule], on: date) -> list[Condition]:
-    """How rules stand on a day: what is breached, and what has an open alert."""
-    return evaluate(engine, rules, on).conditions
 
 
 def newest_day(engine: sa.Engine) -> date | None:

@@ -198,6 +198,9 @@ async def _wanted(collector: Collector, collected: Collected) -> list[Repository
             entry = Entry(_ENTITY, login, "incomplete", reason=str(error), error_class=type(error).__name__)
             collector.book.log([entry])
             names = _known_of(collector, login)
+        else:
+            # So that what was said of it before is over.
+            collector.book.log([Entry(_ENTITY, login, "complete", rows_read=len(names))])
         wanted += [RepositorySettings(github=name) for name in names if name.lower() not in listed]
         collected.requests += github.rest.requests
         collector.book.use([Usage("github", _ENTITY, login, "core", github.rest.requests)])

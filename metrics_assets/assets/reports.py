@@ -154,7 +154,8 @@ select rule, metric, subject_kind, subject, severity, opened_on, value, n, refer
             else 'firing' end as state
 from ops.alerts
 where opened_on <= :day and (resolved_on is null or resolved_on > :day)
-  and (fired_at at time zone 'UTC')::date <= cast(:day as date) + 1
+  and state <> 'pending'
+  and coalesce((fired_at at time zone 'UTC')::date, opened_on) <= cast(:day as date) + 1
 order by alert_id
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,18 +38,23 @@ _GITHUB_PER_HOUR = 5000
 
 
 def run_facts(instance: dg.DagsterInstance, settings: Settings) -> RunFacts:
-    """What the pipeline's rules need to know that is not in the warehouse."""
+    """What the pipeline's rules need to know that is not in the warehouse.
+
+    Assets that somebody chose and that failed are forgotten once the main job has succeeded after them: it makes them
+    all, and nobody may ever choose those again.
+    """
     jobs = {}
     for job, name in JOBS.items():
         record = _newest(instance, job)
-        if record is None:
+        if record is None or (job == _CHOSEN_ASSETS and _was_mended(instance, record)):
             continue
         run = record.dagster_run
         succeeded = run.status is DagsterRunStatus.SUCCESS
         jobs[name] = JobRun(
             run.run_id, succeeded, _ended_at(record), None if succeeded else why_it_failed(instance, run.run_id)
         )
-    return RunFacts(jobs, _budgets(settings), settings.end)
+    named = frozenset({*(one.name for one in settings.repositories), *settings.organizations})
+    return RunFacts(jobs, _budgets(settings), settings.end, named)
 
 
 def newest_change(instance: dg.DagsterInstance) -> str:
@@ -81,10 +87,20 @@ def is_dead(run: dg.DagsterRun) -> bool:
     return False
 
 
-def _newest(instance: dg.DagsterInstance, job: str) -> dg.RunRecord | None:
+def _was_mended(instance: dg.DagsterInstance, failed: dg.RunRecord) -> bool:
+    """Whether a run failed, and the main job has succeeded since, whatever became of the main job later."""
+    if failed.dagster_run.status is DagsterRunStatus.SUCCESS:
+        return False
+    succeeded = _newest(instance, MAIN_JOB, [DagsterRunStatus.SUCCESS])
+    return succeeded is not None and _ended_at(succeeded) > _ended_at(failed)
+
+
+def _newest(
+    instance: dg.DagsterInstance, job: str, statuses: Sequence[DagsterRunStatus] = _ENDED
+) -> dg.RunRecord | None:
     """The run of a job that ended last; one that will be tried again has not ended."""
     records = instance.get_run_records(
-        dg.RunsFilter(job_name=job, statuses=_ENDED), limit=_MOST_LOOKED_AT, order_by="update_timestamp"
+        dg.RunsFilter(job_name=job, statuses=statuses), limit=_MOST_LOOKED_AT, order_by="update_timestamp"
     )
     return next((one for one in records if one.dagster_run.tags.get(_WILL_RETRY_TAG, "").lower() != "true"), None)
 

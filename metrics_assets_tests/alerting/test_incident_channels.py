@@ -149,7 +149,7 @@ def test_an_issue_is_opened_commented_on_and_closed(warehouse: sa.Engine, github
     for event in ("escalated", "acknowledged"):
         happen(warehouse, settings, event, level=1 if event == "escalated" else 0, batch=event)  # type: ignore[arg-type]
         assert deliver(warehouse, settings).sent == 1
-    happen(warehouse, settings, "resolved", batch="end", text="Ended by hand by Alice: done.")
+    happen(warehouse, settings, "resolved", batch="end", text="Ended by hand.")
     with warehouse.begin() as connection:
         connection.execute(sa.text("update ops.alerts set resolved_because = 'by hand by Alice: done'"))
     assert deliver(warehouse, settings).sent == 1
@@ -157,6 +157,7 @@ def test_an_issue_is_opened_commented_on_and_closed(warehouse: sa.Engine, github
         "**Escalated**", "**Acknowledged**", "**Resolved**",
     ]  # fmt: skip
     assert issue["state"] == "closed"
+    assert "Ended by hand." in github.comments[1][-1]["body"]
     assert "Alice" not in str(github.comments)
     with warehouse.connect() as connection:
         (thread,) = connection.execute(sa.text("select * from ops.alert_threads"))

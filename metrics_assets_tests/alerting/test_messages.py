@@ -218,10 +218,17 @@ def test_what_happens_afterwards_is_told_shortly(
     assert (message.data["trend"] is not None) is (event == "escalated")
 
 
+def test_what_has_ended_is_not_to_be_acknowledged(warehouse: sa.Engine) -> None:
+    told_late = {**FACTS, "state": "resolved"}
+    message = compose(warehouse, told_late, RULE, SETTINGS, lambda alert_id: "https://a.example/x")
+    assert [link.label for link in message.links] == ["Site", "Dagster"]
+
+
 def test_a_group_names_the_worst_and_counts_the_rest() -> None:
     many = [
         {
             **FACTS,
+            "alert_id": 100 + number,
             "subject": f"acme/{number:02}",
             "severity": "critical" if number == 11 else "warning",
             "text": f"{number} %",
@@ -231,11 +238,32 @@ def test_a_group_names_the_worst_and_counts_the_rest() -> None:
     message = compose_group(many, RULE, SETTINGS)
     assert message.title == "[critical] Change failure rate too high: 12 repositories"
     which, action = message.sections
-    assert which.lines[:2] == ("acme/11: 11 %", "acme/00: 0 %")
+    assert which.lines[:2] == ("acme/11 (alert 111): 11 %", "acme/00 (alert 100): 0 %")
     assert which.lines[-1] == "and 2 more"
     assert action.lines == (RULE.action,)
     assert [link.label for link in message.links] == ["Site", "Dagster"]
     assert (len(message.data["alerts"]), message.severity, message.dedup_key) == (12, "critical", None)
+
+
+def test_those_of_a_group_that_are_named_can_be_acknowledged() -> None:
+    def link(alert_id: int) -> str | None:
+        return f"https://alerts.example.org/alerts/{alert_id}?token={'t' * 43}" if alert_id != 103 else None
+
+    many = [{**FACTS, "alert_id": 100 + number, "subject": f"acme/{number:02}"} for number in range(12)]
+    message = compose_group(many, RULE, SETTINGS, link)
+    private = [(one.label, one.url) for one in message.links if one.is_private]
+    assert private[0] == ("Acknowledge alert 100", link(100))
+    assert [label for label, _ in private] == [
+        f"Acknowledge alert {number}" for number in range(100, 110) if number != 103
+    ]
+    over = compose_group([{**one, "event": "resolved"} for one in many], RULE, SETTINGS, link)
+    assert [one.label for one in over.links] == ["Site", "Dagster"]
+    # Where there is little room, some alerts and some links are left, each whole.
+    short = as_text(message, 1000)
+    assert len(short) <= 1000
+    assert "acme/00 (alert 100)" in short
+    assert str(link(100)) in short
+    assert short.endswith("partition=2026-01-06")
 
 
 def test_a_group_may_be_of_several_kinds_and_metrics() -> None:

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from metrics_assets.alerting import outbox
 from metrics_assets.alerting.outbox import Delivered, due
-from metrics_assets.catalogue.alerts import Escalation
+from metrics_assets.catalogue.alerts import Escalation, MilestoneRule
+from metrics_assets_tests.alerting.conditions import at, record
+from metrics_assets_tests.alerting.conditions import condition as alert_condition
 from metrics_assets_tests.alerting.receiving import (
     NOON,
     RULE,
@@ -314,6 +316,50 @@ def test_a_channel_that_metrics_yaml_no_longer_has_is_said_once_and_dropped(
     assert told.state == "sent"
 
 
+def test_what_a_channel_that_is_gone_was_to_tell_goes_to_the_default_ones(
+    warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = RULE.model_copy(update={"channels": ("gone",), "mention": "here"})
+    before = settings_with({"gone": {"url_env": "X"}, "oncall": {"url_env": "ONCALL_URL"}})
+    now_there = settings_with(
+        {
+            "oncall": {"url_env": "ONCALL_URL"},
+            "pager": {"kind": "pagerduty", "url_env": "X", "minimum_severity": "critical"},
+            "other": {"url_env": "X", "default": False},
+        }
+    )
+    happen(warehouse, before, rule=rule)
+    happen(warehouse, before, "escalated", rule=rule, level=1, batch="two")
+    happen(warehouse, before, "acknowledged", rule=rule, batch="three")
+    with receiving() as receiver:
+        monkeypatch.setenv("ONCALL_URL", receiver.url)
+        delivered = deliver(warehouse, now_there)
+    assert (delivered.sent, delivered.dropped) == (3, 3)
+    assert delivered.failed == {
+        "gone": "metrics.yaml has no channel gone any more; what waited for it goes to the default channels."
+    }
+    assert [body["event"] for body in receiver.bodies] == ["opened", "escalated", "acknowledged"]
+    assert [(row.event, row.channel, row.state, row.mention) for row in rows(warehouse)] == [
+        ("opened", "gone", "dropped", "here"), ("escalated", "gone", "dropped", "here"),
+        ("acknowledged", "gone", "dropped", None), ("opened", "oncall", "sent", "here"),
+        ("escalated", "oncall", "sent", "here"), ("acknowledged", "oncall", "sent", None),
+    ]  # fmt: skip
+
+
+def test_of_what_the_default_channels_have_heard_nothing_is_told_again(
+    warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = settings_with({"gone": {"url_env": "X"}, "oncall": {"url_env": "ONCALL_URL"}})
+    happen(warehouse, both, rule=RULE.model_copy(update={"channels": ("gone",)}))
+    levels = (Escalation(after_minutes=30, channels=("oncall",)),)
+    happen(warehouse, both, "escalated", rule=RULE.model_copy(update={"escalate": levels}), level=1, batch="two")
+    with receiving() as receiver:
+        monkeypatch.setenv("ONCALL_URL", receiver.url)
+        deliver(warehouse, ONCALL)
+        assert deliver(warehouse, ONCALL) == Delivered()
+    assert [body["event"] for body in receiver.bodies] == ["escalated"]
+
+
 # What is due, and in which order.
 
 
@@ -324,14 +370,14 @@ def test_a_group_is_due_as_one_and_its_tries_grow(warehouse: sa.Engine, monkeypa
     first, second = due(warehouse, NOON)
     assert (first.group_key, first.channel_count, first.attempts) == ("one:failures_high:opened", 2, 0)
     assert (first.rule, first.event, first.subjects) == ("failures_high", "opened", ["acme/api", "acme/web"])
-    assert (first.notification_ids, second.notification_ids) == ([1, 2, 3, 4], [5, 6])
+    assert (second.channel_count, second.subjects) == (2, ["acme/cli"])
     with receiving() as receiver, receiving(Answer(500)) as down:
         monkeypatch.setenv("A_URL", receiver.url)
         monkeypatch.setenv("B_URL", down.url)
         assert deliver(warehouse, settings, group_key=first.group_key).sent == 2
     assert [group.group_key for group in due(warehouse, NOON)] == [second.group_key]
     again = next(group for group in due(warehouse, NOON + MINUTE) if group.group_key == first.group_key)
-    assert (again.channel_count, again.attempts, again.notification_ids) == (1, 4, [2, 4])
+    assert (again.channel_count, again.attempts, again.subjects) == (1, 4, ["acme/api", "acme/web"])
 
 
 def test_an_end_is_not_told_before_its_beginning(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -406,6 +452,40 @@ def test_what_is_over_before_it_was_told_is_told_by_nobody(
     assert rows(warehouse)[1].dropped_because == "The alert had ended before anybody could be told."
 
 
+def test_what_is_told_once_is_told(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = MilestoneRule(
+        key="stars", title="Stars", severity="info", action="Thank.", kind="milestone", metric="stars_total",
+        milestones=(100,),
+    )  # fmt: skip
+    record(warehouse, alert_condition(1, "breached", rule="stars", metric="stars_total", reference=100.0), rule=rule)
+    with receiving() as receiver:
+        monkeypatch.setenv("ONCALL_URL", receiver.url)
+        assert deliver(warehouse, ONCALL, at(1), rules={"stars": rule}) == Delivered(sent=1)
+    assert [(body["event"], body["rule"]) for body in receiver.bodies] == [("opened", "stars")]
+
+
+def test_what_is_critical_is_told_though_it_is_over(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    happen(warehouse, ONCALL, severity="critical")
+    happen(warehouse, ONCALL, "resolved", severity="critical", now=NOON + HOUR)
+    with receiving() as receiver:
+        monkeypatch.setenv("ONCALL_URL", receiver.url)
+        assert deliver(warehouse, ONCALL, NOON + 2 * HOUR) == Delivered(sent=2)
+    assert [body["event"] for body in receiver.bodies] == ["opened", "resolved"]
+
+
+def test_what_is_critical_and_over_is_not_told_where_it_was_held_back(warehouse: sa.Engine) -> None:
+    settings = settings_with({"oncall": {"url_env": "ONCALL_URL"}}, **QUIET)
+    rule = RULE.model_copy(update={"quiet": True})
+    happen(warehouse, settings, severity="critical", rule=rule, now=NIGHT)
+    happen(warehouse, settings, "resolved", severity="critical", rule=rule, now=NIGHT + HOUR)
+    assert deliver(warehouse, settings, MORNING, rules={rule.key: rule}) == Delivered(dropped=2)
+    silence(warehouse, NOON + HOUR, subject="acme/web")
+    happen(warehouse, ONCALL, subjects=["acme/web"], severity="critical", now=NOON + MINUTE)
+    # It ends after the silence: that it began in it counts.
+    happen(warehouse, ONCALL, "resolved", subjects=["acme/web"], severity="critical", now=NOON + 2 * HOUR)
+    assert deliver(warehouse, ONCALL, NOON + 3 * HOUR) == Delivered(dropped=2)
+
+
 def test_what_is_being_sent_is_not_dropped(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     happen(warehouse, ONCALL)
     dropped = []
@@ -432,16 +512,21 @@ def test_what_is_being_sent_is_not_dropped(warehouse: sa.Engine, monkeypatch: py
 
 def test_many_alerts_of_a_rule_are_one_message(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     happen(warehouse, ONCALL, subjects=[f"acme/{number}" for number in range(12)])
+
+    def link(alert_id: int) -> str:
+        return f"https://alerts.example.org/alerts/{alert_id}"
+
     with receiving(Answer(500), Answer()) as receiver:
         monkeypatch.setenv("ONCALL_URL", receiver.url)
-        deliver(warehouse, ONCALL)
-        assert deliver(warehouse, ONCALL, NOON + MINUTE).sent == 12
+        deliver(warehouse, ONCALL, acknowledge=link)
+        assert deliver(warehouse, ONCALL, NOON + MINUTE, acknowledge=link).sent == 12
     failed, told = receiver.asked
     assert failed.headers["idempotency-key"] == told.headers["idempotency-key"]
     assert told.headers["idempotency-key"].startswith("event:1+11:")
     assert told.body["title"] == "[warning] Change failure rate too high: 12 repositories"
     assert [alert["subject"] for alert in told.body["alerts"]] == [f"acme/{number}" for number in range(12)]
     assert len({alert["dedup_key"] for alert in told.body["alerts"]}) == 12
+    assert "Acknowledge alert 1" in [link["label"] for link in told.body["links"]]
     assert {(row.state, row.attempts) for row in rows(warehouse)} == {("sent", 2)}
 
 

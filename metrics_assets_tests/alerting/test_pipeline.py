@@ -105,15 +105,19 @@ def test_an_empty_warehouse_is_not_late(warehouse: sa.Engine) -> None:
     assert look(warehouse, rule("data_late", hours=36)) == {}
 
 
-def collected(engine: sa.Engine, *rows: tuple[int, str]) -> None:
-    """Collections of pull requests of acme/api, each (day of December, outcome), at noon."""
+def collected(
+    engine: sa.Engine, *rows: tuple[int, str], subject: str = "acme/api", entity: str = "pull_requests"
+) -> None:
+    """Collections of a list, each (day of December, outcome), at noon."""
     for number, (day, outcome) in enumerate(rows):
         write(
             engine,
             "insert into ops.collection_log (repository_id, repository, entity, run_id, range_start, range_end, "
-            "outcome, rows_read, requests, points, reason, finished_at) values (1, 'acme/api', 'pull_requests', "
+            "outcome, rows_read, requests, points, reason, finished_at) values (1, :subject, :entity, "
             ":run, '2025-12-01', '2025-12-02', :outcome, 0, 0, 0, :reason, :at)",
             run=f"run {number}",
+            subject=subject,
+            entity=entity,
             outcome=outcome,
             reason="The server answered 502" if outcome == "incomplete" else None,
             at=datetime(2025, 12, day, 12, number, tzinfo=UTC),
@@ -153,6 +157,55 @@ def test_a_list_that_is_not_collected_any_more_ends_its_alert(warehouse: sa.Engi
     record(warehouse, {one.key: one}, list(look(warehouse, one).values()), settings("oncall"), NOW)
     (later,) = look(warehouse, one, now=NOW + timedelta(days=60)).values()
     assert (later.verdict, later.text) == ("fine", "There is nothing of it any more.")
+
+
+@pytest.fixture
+def named(warehouse: sa.Engine) -> sa.Engine:
+    """metrics.yaml names acme/api, a package and a community."""
+    write(
+        warehouse,
+        "insert into ops.repository_settings (repository_id, repository, deployment_source, environment, "
+        "release_tag_pattern, incident_labels, incident_maximum_gap_hours, entities) "
+        "values (1, 'acme/api', 'auto', 'production', 'v', '{incident}', 24, '{issues}')",
+    )
+    write(warehouse, "insert into ops.package_settings (registry, package) values ('npm', '@acme/api')")
+    write(warehouse, "insert into ops.platform_settings (platform, community) values ('reddit', 'acme')")
+    return warehouse
+
+
+NAMED = RunFacts(named=frozenset({"Acme/API", "acme/lost", "acme"}))
+
+
+@pytest.mark.parametrize(
+    ("subject", "entity", "counts"),
+    [
+        ("acme/api", "pull_requests", True),
+        ("npm:@acme/api", "packages", True),
+        ("reddit:acme", "platforms", True),
+        # A repository that was never found, and an organisation: only metrics.yaml knows them.
+        ("acme/lost", "repositories", True),
+        ("acme", "repositories", True),
+        ("acme/gone", "pull_requests", False),
+        ("acme/gone", "repositories", False),
+        ("npm:@acme/gone", "package_downloads", False),
+        ("reddit:gone", "platforms", False),
+        # What was collected before it was renamed.
+        ("acme/lost", "pull_requests", False),
+    ],
+)
+def test_lists_of_what_is_named_no_more_do_not_count(named: sa.Engine, subject: str, entity: str, counts: bool) -> None:
+    collected(named, (31, "incomplete"), subject=subject, entity=entity)
+    assert set(look(named, rule("collection_incomplete"), NAMED)) == ({f"{subject} {entity}"} if counts else set())
+
+
+def test_an_alert_about_a_list_ends_when_metrics_yaml_names_it_no_more(named: sa.Engine) -> None:
+    one = rule("collection_incomplete")
+    collected(named, (31, "incomplete"), subject="npm:@acme/api", entity="packages")
+    opened = record(named, {one.key: one}, list(look(named, one).values()), settings("oncall"), NOW)
+    write(named, "delete from ops.package_settings")
+    (found,) = look(named, one).values()
+    assert (found.subject, found.verdict) == ("npm:@acme/api packages", "fine")
+    assert record(named, {one.key: one}, [found], settings("oncall"), NOW).resolved == opened.opened
 
 
 def used(engine: sa.Engine, resource: str, requests: float, points: float, ago: timedelta) -> None:
@@ -214,6 +267,20 @@ def test_messages_that_cannot_be_delivered(warehouse: sa.Engine) -> None:
         "500). Nothing is lost; it is tried again."
     )
     assert set(look(warehouse, rule("undelivered", hours=2.6))) == {"nobody"}
+
+
+def test_a_silenced_alert_does_not_wait(warehouse: sa.Engine) -> None:
+    one = rule("run_failed")
+    failed = look(warehouse, one, ended(False, "step a: b"))["main"]
+    record(warehouse, {one.key: one}, [failed], settings("oncall"), NOW - timedelta(hours=3))
+    assert set(look(warehouse, rule("undelivered", hours=2))) == {"oncall"}
+    write(
+        warehouse,
+        "insert into ops.silences (rule, starts_at, ends_at, reason, created_by) "
+        "values ('run_failed', :now - interval '1 hour', :now + interval '1 hour', 'known', 'ann')",
+        now=NOW,
+    )
+    assert look(warehouse, rule("undelivered", hours=2)) == {}
 
 
 def test_a_rule_may_name_its_subjects(figures: sa.Engine) -> None:

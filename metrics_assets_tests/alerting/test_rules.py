@@ -115,14 +115,18 @@ def test_between_limit_and_clear_at_nothing_changes(warehouse: sa.Engine) -> Non
     values = {"a/over": 0.31, "a/limit": 0.3, "a/between": 0.25, "a/clear": 0.2, "a/under": 0.19}
     figures(warehouse, "change_failure_rate", values)
     expected = {
-        "above": ["breached", "between", "between", "fine", "fine"],
-        "at_least": ["breached", "breached", "between", "between", "fine"],
+        "above": ["breached", "between", "between", "fine", "fine"],  # at clear_at itself it is well again
+        "at_least": ["breached", "breached", "between", "fine", "fine"],
     }
     for name, verdict in expected.items():
         found = verdicts(warehouse, threshold(**{name: 0.3}, clear_at=0.2), list(values))
         assert [found[subject] for subject in values] == verdict
     found = verdicts(warehouse, threshold(below=0.2, clear_at=0.3), list(values))
     assert [found[subject] for subject in values] == ["fine", "fine", "between", "between", "breached"]
+    found = verdicts(warehouse, threshold(at_most=0.2, clear_at=0.3), list(values))
+    assert [found[subject] for subject in values] == ["fine", "fine", "between", "breached", "breached"]
+    # Where both are one, the limit is still the limit.
+    assert verdicts(warehouse, threshold(at_least=0.3, clear_at=0.3), list(values))["a/limit"] == "breached"
 
 
 def test_confident_wants_the_whole_interval(warehouse: sa.Engine) -> None:
@@ -166,7 +170,9 @@ def test_a_change_of_sums(warehouse: sa.Engine) -> None:
         "a/more": ([2, 2, 2, 4, 4, 4], "fine"),
         "a/minimum": ([2, 2, 0, 1, 1, 0], "breached"),  # exactly
         "a/little": ([1, 1, 1, 0, 0, 0], "unknown"),  # too little to speak of a drop
-        "a/zero": ([0, 0, 0, 0, 0, 0], "unknown"),
+        "a/little_as_much": ([1, 1, 1, 1, 1, 1], "fine"),  # but it can be said that there was none
+        "a/little_more": ([1, 0, 0, 2, 2, 2], "fine"),
+        "a/zero": ([0, 0, 0, 0, 0, 0], "fine"),
         "a/gap": ([2, 2, 2, 1, None, 1], "unknown"),  # no data is not zero
         "a/gap_before": ([None, 2, 2, 1, 1, 1], "unknown"),
         "a/short": ([2, 2, 1, 1, 1], "unknown"),  # a day is missing
@@ -176,7 +182,10 @@ def test_a_change_of_sums(warehouse: sa.Engine) -> None:
     found = standing(warehouse, DROP, list(cases))
     assert {subject: one.verdict for subject, one in found.items()} == {one: case[1] for one, case in cases.items()}
     assert (found["a/half"].value, found["a/half"].reference, found["a/half"].n) == (3, 6, 15)
+    assert found["a/little"].text.endswith("; at least 4 are needed to compare.")
+    assert found["a/little_more"].text.endswith(" against 1 in the 3 days before, 500 % more.")
     risen = verdicts(warehouse, change(days=3, rise=1.0, minimum_reference=4), list(cases))
+    assert (risen["a/little_more"], risen["a/little_as_much"], risen["a/little"]) == ("unknown", "fine", "fine")
     assert [subject for subject, verdict in risen.items() if verdict == "breached"] == ["a/more"]
 
 

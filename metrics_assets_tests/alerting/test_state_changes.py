@@ -122,6 +122,23 @@ def test_what_is_silenced_is_escalated_after_the_silence(warehouse: sa.Engine) -
     assert escalated(warehouse, minutes(89)) == [1]
 
 
+def test_more_levels_than_there_were(warehouse: sa.Engine) -> None:
+    fire(warehouse, RULE)
+    assert alert(warehouse, "escalate_at") == (None,)
+    more = URGENT.model_copy(update={"key": RULE.key})
+    assert escalated(warehouse, minutes(100), more) == []
+    assert alert(warehouse, "escalation_level", "escalate_at") == (0, minutes(130))
+    assert escalated(warehouse, minutes(130), more) == [1]
+    # One that was told to the last level has no next one, and what somebody looks after is not escalated.
+    assert escalated(warehouse, minutes(190), more) == [1]
+    assert escalated(warehouse, minutes(9999), more) == []
+    assert alert(warehouse, "escalation_level", "escalate_at") == (2, None)
+    acknowledge(warehouse, 1, "ann", None, SETTINGS, minutes(10_000))
+    again = more.model_copy(update={"escalate": (*more.escalate, Escalation(after_minutes=1))})
+    assert escalated(warehouse, minutes(20_000), again) == []
+    assert alert(warehouse, "escalate_at") == (None,)
+
+
 def test_fewer_levels_than_there_were(warehouse: sa.Engine) -> None:
     fire(warehouse)
     assert escalated(warehouse, minutes(31), RULE) == []

@@ -15,8 +15,9 @@ from metrics_assets.alerting import enqueueing, outbox
 from metrics_assets.alerting.conditions import Condition
 from metrics_assets.alerting.states import close_orphans, open_alerts
 from metrics_assets.alerting.states import record as record_conditions
-from metrics_assets.catalogue.alerts import AnomalyRule, Escalation, MilestoneRule, PipelineRule
+from metrics_assets.catalogue.alerts import AnomalyRule, Escalation, MilestoneRule, MissingRule, PipelineRule
 from metrics_assets_tests.alerting.conditions import RULE, at, condition, record, settings
+from metrics_assets_tests.alerting.receiving import deliver, receiving, settings_with
 
 PATIENT = RULE.model_copy(update={"for_days": 3, "clear_days": 2})
 
@@ -288,6 +289,30 @@ def test_the_severity_of_an_open_alert_follows_the_anomaly(warehouse: sa.Engine)
         assert list(said) == ["critical", "warning"]
 
 
+def test_what_grows_worse_is_told_to_those_who_had_not_to_hear_of_it(
+    warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = AnomalyRule(key="odd", title="O", severity="info", action="A", kind="anomaly", channels=("oncall", "pager"))
+    channels = {"oncall": {"url_env": "ONCALL_URL"}, "pager": {"url_env": "PAGER_URL", "minimum_severity": "critical"}}
+    given = settings()
+    given = given.model_copy(update={"channels": settings_with(channels).channels})
+
+    def on(day: int, severity: str) -> list[int]:
+        about = condition(day, "breached", rule="odd", metric="stars_new", severity=severity)
+        return record_conditions(warehouse, {"odd": rule}, [about], given, at(day)).opened
+
+    assert on(1, "warning") == [1]
+    assert told(warehouse) == [("opened", 1, "oncall", "pending")]
+    for day, severity in ((2, "critical"), (3, "warning"), (4, "critical")):
+        assert on(day, severity) == []
+        assert told(warehouse) == [("opened", 1, "oncall", "pending"), ("opened", 1, "pager", "pending")]
+    with receiving() as oncall, receiving() as pager:
+        monkeypatch.setenv("ONCALL_URL", oncall.url)
+        monkeypatch.setenv("PAGER_URL", pager.url)
+        assert deliver(warehouse, given, at(4), rules={"odd": rule}).sent == 2
+    assert [(body["event"], body["severity"]) for body in pager.bodies] == [("opened", "critical")]
+
+
 def test_two_metrics_of_an_anomaly_rule_are_two_alerts(warehouse: sa.Engine) -> None:
     rule = AnomalyRule(key="odd", title="O", severity="info", action="A", kind="anomaly")
     both = [condition(1, "breached", rule="odd", metric=metric) for metric in ("stars_new", "forks_new")]
@@ -368,6 +393,33 @@ def test_alerts_of_rules_that_look_elsewhere_end(warehouse: sa.Engine, now: list
     with warehouse.connect() as connection:
         text = connection.execute(sa.text("select message->>'text' from ops.alert_events where event = 'resolved'"))
         assert text.scalar_one() == f"{because[0].upper()}{because[1:]}."
+
+
+def test_alerts_of_which_nothing_is_known_for_weeks_end(warehouse: sa.Engine) -> None:
+    gone = MissingRule(key="gone", title="G", severity="info", action="A", kind="missing", metric="downloads", days=3)
+    job = PipelineRule(key="job", title="J", severity="info", action="A", kind="pipeline", condition="run_failed")
+    rules = {rule.key: rule for rule in (RULE, gone, job)}
+    first = [
+        condition(1, "breached"),
+        condition(1, "breached", rule="gone", metric="downloads"),
+        condition(1, "breached", "daily", rule="job", metric="", subject_kind="pipeline"),
+    ]
+
+    def on(day: int, *conditions: Condition) -> list[int]:
+        record_conditions(warehouse, rules, conditions, settings("oncall"), at(day), date(2025, 12, day))
+        return closed(warehouse, list(rules.values()), at(day))
+
+    assert on(1, *first) == []
+    assert on(28, condition(28, "unknown")) == []
+    # Days that nobody evaluated say nothing.
+    assert closed(warehouse, list(rules.values()), at(28) + timedelta(days=9)) == []
+    assert on(29, condition(29, "unknown")) == [1]
+    assert columns(warehouse, "state", "resolved_because")[0] == (
+        "resolved", "nothing has been known of it for 28 days",
+    )  # fmt: skip
+    assert columns(warehouse, "state")[1:] == [("firing",), ("firing",)]
+    assert on(30, condition(30, "breached")) == []  # as soon as it is known again
+    assert columns(warehouse, "state")[3] == ("firing",)
 
 
 def test_pending_orphans_vanish_and_the_pipeline_is_nobodys_subject(warehouse: sa.Engine) -> None:

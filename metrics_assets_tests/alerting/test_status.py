@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import sqlalchemy as sa
 
 from metrics_assets.alerting.outbox import due
+from metrics_assets.alerting.review import review
 from metrics_assets.alerting.states import acknowledge, open_alerts
 from metrics_assets.alerting.status import Status, newest_status, status_of, tell_status, write_status
+from metrics_assets.catalogue.alerts import MilestoneRule
 from metrics_assets.settings import Settings
 from metrics_assets_tests.alerting.conditions import NOW, RULE, at, condition, record, settings
 
@@ -85,23 +87,55 @@ def test_the_three_worst_come_first(warehouse: sa.Engine) -> None:
         collected(connection, "acme/api", "issues", "complete")
     found = status_of(warehouse, RULES, ON, ["check rows_taken of raw/events"])
     assert found.line == (
-        "2025-12-02: issues: 2 alerts fire (1 critical, 1 warning), 1 check failed, 1 list is not whole. Fewer "
-        "deployments: acme/api; Fewer deployments: acme/web; check rows_taken of raw/events; and 1 more."
+        "2025-12-02: issues: 2 alerts fire (1 critical, 1 warning), 1 check failed, 1 list is not whole, 1 note "
+        "(info). Fewer deployments: acme/api; Fewer deployments: acme/web; check rows_taken of raw/events; and 1 more."
     )
     assert found.details["alerts"] == {"critical": 1, "warning": 1, "info": 1}
     assert found.details["repositories"] == {"collected_whole": 1, "all": 2}
     assert found.details["incomplete"] == ["acme/web issues: it answered 502"]
 
 
-def test_good_news_are_no_issue_and_an_acknowledged_alert_still_is(warehouse: sa.Engine) -> None:
+def test_notes_are_no_issue_and_an_acknowledged_alert_still_is(warehouse: sa.Engine) -> None:
     figures(warehouse, 1, 2)
-    record(warehouse, condition(2, "breached", severity="info"))
-    assert status_of(warehouse, RULES, ON).line.endswith("newest figures of 2025-12-02, 1 piece of good news.")
+    record(warehouse, condition(2, "breached", severity="info"), condition(2, "breached", "acme/old", severity="info"))
+    assert status_of(warehouse, RULES, ON).line == (
+        "2025-12-02: healthy: 2 repositories collected whole, newest figures of 2025-12-02, 2 notes (info)."
+    )
     record(warehouse, condition(2, "breached", "acme/web"))
-    (_, alert) = open_alerts(warehouse)
+    alert = open_alerts(warehouse)[-1]
     acknowledge(warehouse, alert.alert_id, "ann", None, settings("oncall"), NOW)
     found = status_of(warehouse, RULES, ON)
     assert (found.status, found.details["acknowledged"]) == ("issues", 1)
+
+
+def test_a_milestone_is_good_news_of_its_day(warehouse: sa.Engine) -> None:
+    figures(warehouse, 1, 2, 3)
+    stars = MilestoneRule(
+        kind="milestone", key="stars", title="Stars", metric="stars_total", milestones=(100,), severity="info",
+        action="Thank them.",
+    )  # fmt: skip
+    reached = condition(2, "breached", rule="stars", metric="stars_total", value=101.0, reference=100.0)
+    record(warehouse, reached, rule=stars)
+    found = status_of(warehouse, {stars.key: stars}, ON)
+    assert found.line == (
+        "2025-12-02: healthy: 2 repositories collected whole, newest figures of 2025-12-03, no alert fires, "
+        "1 milestone reached."
+    )
+    assert found.details["milestones"] == 1
+    assert [status_of(warehouse, RULES, date(2025, 12, day)).details["milestones"] for day in (1, 3)] == [0, 0]
+
+
+def test_an_alert_of_before_there_was_a_time_of_firing_still_fires(warehouse: sa.Engine) -> None:
+    figures(warehouse, 1, 2)
+    record(warehouse, condition(2, "breached"))
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update ops.alerts set fired_at = null"))
+    assert status_of(warehouse, RULES, ON).status == "issues"
+    assert [found.rule for found in review(warehouse, 1, NOW + timedelta(days=2))] == [RULE.key]
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update ops.alerts set state = 'pending'"))
+    assert status_of(warehouse, RULES, ON).status == "healthy"
+    assert review(warehouse, 1, NOW + timedelta(days=2)) == []
 
 
 def test_a_past_day_is_told_by_what_held_then(warehouse: sa.Engine) -> None:

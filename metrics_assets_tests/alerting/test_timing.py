@@ -77,7 +77,7 @@ def test_whole_days_are_quiet_and_run_into_the_night_before_and_after() -> None:
 
 
 def test_when_every_hour_is_quiet_people_are_told_all_the_same() -> None:
-    always = {"quiet_hours": {"from": "20:00", "to": "08:00", "days": list(WEEKDAYS)}}
+    always = {"quiet_hours": {"from": "00:00", "to": "24:00"}}
     assert held("2026-01-09 12:00", **always) == ("2026-01-09 12:00", None)
 
 
@@ -101,6 +101,15 @@ def test_an_end_that_the_clocks_jump_over_is_the_next_moment() -> None:
     hours = {"quiet_hours": {"from": "22:00", "to": "02:30"}}
     until, _ = held("2026-03-29 00:30", zone="Europe/Berlin", **hours)
     assert until == "2026-03-29 01:30"  # 03:30 in Berlin, where there was no 02:30
+
+
+@pytest.mark.parametrize(
+    ("now", "until"),
+    [("00:10", "00:30"), ("00:30", "00:30"), ("00:59", "00:59"), ("01:10", "01:30"), ("01:30", "01:30")],
+)
+def test_an_end_that_the_clocks_show_twice_comes_twice(now: str, until: str) -> None:
+    hours = {"quiet_hours": {"from": "22:00", "to": "02:30"}}  # at 01:00 UTC it is 02:00 in Berlin for the second time
+    assert held(f"2025-10-26 {now}", zone="Europe/Berlin", **hours)[0] == f"2025-10-26 {until}"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from metrics_assets.alerting.rules import evaluate
 from metrics_assets.alerting.states import acknowledge, record
-from metrics_assets.assets.alerts import conditions_on
 from metrics_assets.assets.reports import _alerts
 from metrics_assets.catalogue.alerts import MilestoneRule, Rule, ThresholdRule
 from metrics_assets_tests.alerting.conditions import settings
@@ -43,7 +43,7 @@ def figures(engine: sa.Engine, metric: str, *values: float) -> None:
 
 def evaluated(engine: sa.Engine, day: date) -> datetime:
     now = datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=2)
-    record(engine, RULES, conditions_on(engine, RULES, day), settings(), now, day)
+    record(engine, RULES, evaluate(engine, RULES, day).conditions, settings(), now, day)
     return now
 
 
@@ -63,6 +63,10 @@ def test_the_open_alerts_of_a_day(warehouse: sa.Engine) -> None:
     assert shown(warehouse, DAY) == first
     second = DAY + timedelta(days=1)
     between = "Change failure rate: 20 % (n = 9), between 10 %, where it is well again, and the limit of 30 %. Look."
+    assert shown(warehouse, second) == [("failing", "firing", DAY, 0.2, between)]
+    # One that was told before the time of it was kept is open all the same.
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update ops.alerts set fired_at = null where rule = 'failing'"))
     assert shown(warehouse, second) == [("failing", "firing", DAY, 0.2, between)]
     acknowledge(warehouse, 1, "ann", None, settings(), now + timedelta(days=1))
     evaluated(warehouse, second)

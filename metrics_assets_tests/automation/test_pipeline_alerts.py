@@ -85,6 +85,32 @@ def test_a_run_that_will_be_tried_again_has_not_failed_yet(
     assert not run_facts(instance, settings()).jobs["main"].succeeded
 
 
+def test_chosen_assets_that_failed_are_forgotten_when_the_main_job_succeeds(
+    engine: sa.Engine, instance: dg.DagsterInstance, clock: Clock, receiver: Receiver
+) -> None:
+    sensor = pipeline_sensor(settings(), clock)
+    end_a_run(instance, "main")
+    end_a_run(instance, "__ASSET_JOB", RuntimeError())
+    failed = tick(sensor, instance)
+    (alert,) = open_alerts(engine)
+    assert (alert.rule, alert.subject) == ("run_failed", "assets")
+    # A failure of the main job mends nothing, and one that comes after its success breaks nothing of them.
+    end_a_run(instance, "main", RuntimeError())
+    assert set(run_facts(instance, settings()).jobs) == {"main", "assets"}
+    end_a_run(instance, "main")
+    end_a_run(instance, "main", RuntimeError())
+    assert set(run_facts(instance, settings()).jobs) == {"main"}
+    tick(sensor, instance, failed.cursor)
+    assert [alert.subject for alert in open_alerts(engine)] == ["main"]
+    end_a_run(instance, "__ASSET_JOB", RuntimeError())
+    assert not run_facts(instance, settings()).jobs["assets"].succeeded
+
+
+def test_what_metrics_yaml_lists_is_said(instance: dg.DagsterInstance) -> None:
+    given = settings().model_copy(update={"organizations": ["aurora"]})
+    assert run_facts(instance, given).named == {"acme/api", "aurora"}
+
+
 def test_it_looks_again_after_ten_minutes(engine: sa.Engine, instance: dg.DagsterInstance, clock: Clock) -> None:
     sensor = pipeline_sensor(settings(), clock)
     first = tick(sensor, instance)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
+from metrics_assets.alerting.rules import evaluate
+from metrics_assets.assets.calculated import calculate, plan
+from metrics_assets.assets.derivations import derivations
 from metrics_assets.catalogue.alerts import (
     AnomalyRule,
     ChangeRule,
@@ -19,8 +24,10 @@ from metrics_assets.catalogue.alerts import (
     active_rules,
     load_rules,
 )
-from metrics_assets.catalogue.metrics import Metric, load_catalogue
+from metrics_assets.catalogue.metrics import Catalogue, Metric, load_catalogue
 from metrics_assets_tests.catalogue.test_packs import PACK_OF_DOCUMENT, kinds_of
+from metrics_assets_tests.warehouse.community import derive
+from metrics_assets_tests.warehouse.tables import at, fill, issue, on, table
 
 # Subjects that a rule is about when it names no kinds.
 WATCHED: set[SubjectKind] = {"repository", "package", "community"}
@@ -210,6 +217,76 @@ def test_rules_are_about_subjects_that_their_figures_have() -> None:
                 have = kinds_of(metric)
             wanted = set(rule.subject_kinds) or (have if is_fed(metric) else WATCHED)
             assert wanted & have, f"{rule.key}: {key} has none of {sorted(wanted)}"
+
+
+def test_what_is_fed_days_late_still_alerts() -> None:
+    """Rules look at the newest day: one about fed events of a single day would never hear of a late row."""
+    catalogue = load_catalogue().metrics
+    for rule in load_rules().values():
+        for key in rule.metrics():
+            metric = catalogue[key]
+            parts = re.findall(r"[a-z]\w*", metric.formula or "") if metric.is_calculated else []
+            counted = [one for one in (key, *parts) if one in catalogue and catalogue[one].fed == "events"]
+            assert all((catalogue[one].window or 1) >= 7 for one in counted), f"{rule.key}: {counted}"
+
+
+def fed(engine: sa.Engine, kind: str, *days: str) -> None:
+    with engine.begin() as connection:
+        for number, day in enumerate(days):
+            connection.execute(
+                sa.text("insert into raw.events (event_id, occurred_at, kind, title) values (:id, :at, :kind, 't')"),
+                {"id": f"{kind} {number}", "at": at(day), "kind": kind},
+            )
+
+
+def standing(engine: sa.Engine, key: str, *days: str) -> list[str]:
+    """What a rule says on days of 2025; nothing where all is well, or unknown."""
+    metrics = load_catalogue().metrics
+    first, last = on(days[0]) - timedelta(days=14), on(days[-1]) + timedelta(days=1)
+    derive(engine, on(days[-1]), first)
+    derivations()["fed_daily"].run(engine, first, last)
+    made = plan(Catalogue(metrics={one: metrics[one] for one in LATE}))
+    assert made.problems == {}
+    assert calculate(engine, made, first, last)["problems"] == 0
+    found = [evaluate(engine, {key: load_rules()[key]}, on(day)).conditions for day in days]
+    return [" ".join(one.text for one in conditions) for conditions in found]
+
+
+LATE = ("privacy_issues_opened", "privacy_leak_reports_week", "privacy_leaks_week")
+
+
+def test_a_label_that_comes_a_day_later_alerts(warehouse: sa.Engine) -> None:
+    fill(warehouse, issue(1, "06-10 09:00", labels=["question"]))
+    assert standing(warehouse, "p0_issue_opened", "06-10") == [""]
+    with warehouse.begin() as connection:
+        connection.execute(sa.text("update raw.issues set labels = '{P0}'"))
+    assert standing(warehouse, "p0_issue_opened", "06-11") == ["Open P0 issues: 1, at or above 1."]
+
+
+def test_findings_of_personal_data_that_are_fed_late_alert(warehouse: sa.Engine) -> None:
+    fill(warehouse)
+    fed(warehouse, "personal_data_in_telemetry", "06-10 09:00")
+    assert standing(warehouse, "personal_data_in_telemetry", "06-13", "06-16", "06-17") == [
+        "Personal data in telemetry, 7 days: 1, at or above 1.",
+        "Personal data in telemetry, 7 days: 1, at or above 1.",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("has_issues", [True, False])
+def test_privacy_leaks_that_are_fed_late_alert_though_issues_are_unknown(
+    warehouse: sa.Engine, has_issues: bool
+) -> None:
+    fill(warehouse, has_issues=has_issues)
+    fed(warehouse, "privacy_leak", "06-10 09:00", "06-10 10:00")
+    assert standing(warehouse, "privacy_leak", "06-13", "06-17") == ["Privacy leaks, 7 days: 2, at or above 1.", ""]
+    # Before anything was ever reported, and when it was more than 7 days ago, the issues alone say that all is well.
+    known = table(
+        warehouse,
+        "select date, value, state from metrics.calculated_daily where metric = 'privacy_leaks_week' "
+        "and subject_kind = 'portfolio' and date in ('2025-06-09', '2025-06-17') order by date",
+    )
+    assert known == [(day, 0, "ok") if has_issues else (day, None, "unknown") for day in ("06-09", "06-17")]
 
 
 def test_unusual_days_are_told_of_figures_that_are_judged() -> None:

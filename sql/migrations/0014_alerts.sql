@@ -17,6 +17,21 @@ alter table ops.alerts add column resolved_at timestamptz;
 alter table ops.alerts add column resolved_because text;
 alter table ops.alerts add column escalation_level integer not null default 0;
 alter table ops.alerts add column escalate_at timestamptz;  -- when the next level is due; null: never
+-- What alerts were about, and when, stands in what was told of them: without it they would be about another metric.
+update ops.alerts as alerts
+set metric = coalesce(told.metric, ''), text = told.text, fired_at = told.first_at,
+    resolved_at = case when alerts.state = 'resolved' then coalesce(told.resolved_at, told.last_at) end
+from (
+    select alert_id,
+        (array_agg(message->>'metric' order by event_id desc))[1] as metric,
+        (array_agg(message->>'text' order by event_id desc))[1] as text,
+        min(created_at) as first_at,
+        max(created_at) filter (where event = 'resolved') as resolved_at,
+        max(created_at) as last_at
+    from ops.alert_events
+    group by alert_id
+) as told
+where told.alert_id = alerts.alert_id;
 drop index ops.alerts_open;
 create unique index alerts_open on ops.alerts (rule, subject_kind, subject, metric) where state <> 'resolved';
 create index on ops.alerts (rule, opened_on);
@@ -45,6 +60,8 @@ update ops.notifications set group_key = message_key;
 alter table ops.notifications alter column group_key set not null;
 alter table ops.notifications add column mention text;
 alter table ops.notifications add column created_at timestamptz not null default now();
+update ops.notifications as notifications set created_at = events.created_at
+from ops.alert_events as events where events.event_id = notifications.event_id;
 alter table ops.notifications add column held_because text;  -- quiet hours, a silence, an hour of the day
 alter table ops.notifications add column dropped_because text;
 create index on ops.notifications (next_attempt_at) where state = 'pending';

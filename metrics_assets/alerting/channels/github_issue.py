@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -148,10 +148,7 @@ class _Issue:
         self._object(self.client.patch(f"/issues/{number}", json={"state": state, **reason}))
 
     def _text(self) -> str:
-        message = self.parcel.message
-        if message.data.get("by_hand"):  # then the text says by whom
-            message = replace(message, lines=("It was ended by hand.",))
-        return as_markdown(message, _LONGEST_BODY, private_links=False)
+        return as_markdown(self.parcel.message, _LONGEST_BODY, private_links=False)
 
     def _pages(self, path: str, parameters: dict[str, str]) -> Iterator[dict[str, Any]]:
         page = 1

@@ -98,8 +98,12 @@ def _written(
     private_links: bool = True,
     line_end: str = "",
 ) -> str:
-    """The message in blocks. Where it is too long, the longest section loses its last lines first."""
+    """The message in blocks. Where it is too long, the longest section loses its last lines first.
+
+    Of the links to acknowledge, of which a group has many, the last go where they take more room than any section.
+    """
     links = _good_links(message, private_links)
+    to_acknowledge = [link for link in links if link.is_private]
     sections = list(message.sections)
 
     def write() -> str:
@@ -111,8 +115,14 @@ def _written(
         return "\n\n".join(blocks)
 
     text = write()
-    while len(text) > most and any(section.lines for section in sections):
+    while len(text) > most and (len(to_acknowledge) > 1 or any(section.lines for section in sections)):
         sizes = [sum(map(len, section.lines)) for section in sections]
+        if len(to_acknowledge) > 1 and sum(len(linked(link)) for link in to_acknowledge) > max(sizes, default=0):
+            links.remove(to_acknowledge.pop())
+            text = write()
+            continue
+        if not sizes:
+            break
         longest = sizes.index(max(sizes))
         kept = Section(sections[longest].heading, sections[longest].lines[:-1])
         sections[longest : longest + 1] = [kept] if kept.lines else []
