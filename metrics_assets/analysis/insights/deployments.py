@@ -30,7 +30,9 @@ _LEAST_IN_WINDOW, _LEAST_OUTSIDE, _LEAST_FAILURES = 30, 30, 10
 # Hours of the blocks that windows are made of: people plan by parts of the day, not by hours.
 _HOURS = (0, 9, 12, 15, 18, 24)
 _DRAWS = 4999
-_AT_A_TIME = 500_000
+# So many draws as low as the window itself, and it is nothing special: at 20 p is known to a fifth or so.
+_AS_LOW = 20
+_AT_A_TIME, _DRAWS_AT_ONCE = 500_000, 250
 # A window that is not even this unusual by itself is not after the correction for having been chosen.
 _WORTH_DRAWING = 0.01
 _SUBJECT = ["subject_kind", "subject"]
@@ -197,15 +199,29 @@ def _best_window(own: pd.DataFrame) -> dict[str, Any] | None:
     k, size = int(cells[best] @ failed), int(inside[best])
     p = 1.0
     if fisher_exact(k, size, failures - k, total - size) < _WORTH_DRAWING:
-        # Seeded by nothing but the code, so that a day that is made again says the same.
-        random = np.random.default_rng(0)
-        # Few draws at a time: one is as long as the deployments.
-        at_a_time = max(1, _AT_A_TIME // total)
-        parts = [min(at_a_time, _DRAWS - begun) for begun in range(0, _DRAWS, at_a_time)]
-        drawn = np.concatenate([_depths(*held.drawn(random, part)).min(axis=1) for part in parts])
-        p = (1 + int((drawn <= scores[best] + 1e-12).sum())) / (_DRAWS + 1)
+        p = _share_of_draws(held, float(scores[best]))
     return {"window": windows[best], "failed": k, "n": size, "failed_others": failures - k,
             "others": total - size, "p": p, "tried": enough}  # fmt: skip
+
+
+def _share_of_draws(held: _Days, score: float) -> float:
+    """In what share of draws the lowest window is at least as low.
+
+    Draws end when as low ones have come often enough to see that it is nothing special: p is their number over that of
+    the draws then (Besag and Clifford 1991).
+    """
+    # Seeded by nothing but the code, so that a day that is made again says the same.
+    random = np.random.default_rng(0)
+    # Few draws at a time: one is as long as the deployments.
+    at_a_time = min(_DRAWS_AT_ONCE, max(1, _AT_A_TIME // held.deployments))
+    as_low = 0
+    for begun in range(0, _DRAWS, at_a_time):
+        drawn = _depths(*held.drawn(random, min(at_a_time, _DRAWS - begun))).min(axis=1)
+        found = as_low + np.cumsum(drawn <= score + 1e-12)
+        if found[-1] >= _AS_LOW:
+            return _AS_LOW / (begun + int(np.argmax(found >= _AS_LOW)) + 1)
+        as_low = int(found[-1])
+    return (1 + as_low) / (_DRAWS + 1)
 
 
 def _depths(n: Floats, failed: Floats) -> Floats:
@@ -235,6 +251,11 @@ class _Days:
         self._sizes = np.bincount(self._day)
         self._begins = np.cumsum(self._sizes) - self._sizes
         self._place = np.arange(len(ordered)) - self._begins[self._day]
+
+    @property
+    def deployments(self) -> int:
+        """How many there are."""
+        return len(self._day)
 
     def cells(self) -> tuple[Floats, Floats]:
         """The deployments of each cell of a window, and how many of them failed."""
