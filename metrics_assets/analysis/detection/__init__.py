@@ -16,7 +16,8 @@ from metrics_assets.analysis.detection.verdicts import (
     emitted,
     judge,
 )
-from metrics_assets.analysis.detection.words import Finding, explain, human, unjudged
+from metrics_assets.analysis.detection.words import Finding, explain, unjudged
+from metrics_assets.analysis.wording import human
 
 __all__ = [
     "KINDS",

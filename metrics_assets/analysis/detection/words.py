@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from metrics_assets.analysis.wording import human
+
 PLAIN_UNITS = ("count", "ratio")
 
 
@@ -62,15 +64,6 @@ def unjudged(known_days: int, minimum_days: int, missing_days: int, *, weak: boo
     if known_days < minimum_days:
         return f"Not judged: only {known_days} of {minimum_days} days are known."
     return "Not judged: too few of the last days had an expectation."
-
-
-def human(number: float) -> str:
-    """A number with as many digits as say something: 0.035, 2.1, 14, 56.3, 1,234."""
-    if number == round(number) or abs(number) >= 100:
-        return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.2g}"
-    if abs(number) >= 1:
-        return f"{number:.1f}".removesuffix(".0")
-    return f"{number:.2g}"
 
 
 def _figure(finding: Finding, number: float | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metrics_assets.analysis.correlations import in_a_sentence, p_text
+from metrics_assets.analysis.wording import human
 
 __all__ = ["AboutMetric", "Insight", "amount", "capital", "count", "in_a_sentence", "p_text", "share", "weight"]
 
@@ -60,10 +61,10 @@ def amount(value: float, unit: str) -> str:
     if unit == "ratio":
         return share(value)
     if unit == "hours" and abs(value) >= 48:
-        return f"{_number(value / 24)} days"
+        return f"{human(value / 24)} days"
     if unit in ("count", "score", "rank", "yes or no"):
-        return _number(value)
-    return f"{_number(value)} {unit}"
+        return human(value)
+    return f"{human(value)} {unit}"
 
 
 def share(value: float) -> str:
@@ -80,11 +81,3 @@ def count(number: int, one: str, many: str | None = None) -> str:
 def capital(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]
-
-
-def _number(value: float) -> str:
-    if value == round(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    if abs(value) >= 1:
-        return f"{value:.1f}".removesuffix(".0")
-    return f"{value:.2g}"
