@@ -37,8 +37,8 @@ def report_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         **shared.arguments(PUBLISH, {"html"}),
     )
     def overview(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
-        from metrics_assets.reporting.overview import overview_files
-        from metrics_assets.reporting.pages import static_files
+        from metrics_assets.reporting.pages.overview import overview_files
+        from metrics_assets.reporting.frame import static_files
         from metrics_assets.reporting.site import publish
 
         data = overview_data(warehouse.engine, rules_of(shared.settings), days_of(context).last)

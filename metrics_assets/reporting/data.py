@@ -135,3 +135,119 @@ class OverviewData:
             missing = [column for column in columns if column not in frame.columns]
             if missing:
                 raise ValueError(f"The frame '{name}' of the overview lacks the columns {', '.join(missing)}.")
+
+
+# --- What all pages are made of -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A figure of the week that ends with the day `on`; `value` is None unless the state is ok or provisional."""
+
+    on: date
+    value: float | None
+    n: int | None
+    state: State
+    low: float | None = None  # of the 95 % interval
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A day on which the figure was unusual, in the words of metrics.anomalies."""
+
+    on: date
+    value: float | None
+    expected: float | None
+    severity: str
+    kind: str
+    explanation: str
+    known_event: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastPoint:
+    """What is expected of a day to come: one in ten falls below p10, one in ten above p90."""
+
+    on: date
+    p10: float
+    p50: float
+    p90: float
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """How good forecasts so far ahead of the same figure were: errors relative to the seasonal naive forecast's."""
+
+    horizon: int  # days
+    target_on: date
+    p10: float | None
+    p50: float | None
+    p90: float | None
+    method: str
+    n: int
+    crps: float | None
+    naive_crps: float | None
+    coverage: float | None  # share of the days between p10 and p90; 0.8 is right
+    beats_naive: bool | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """The newest forecast of a figure: its way week by week (empty: too little history) and its backtests."""
+
+    made_on: date
+    points: tuple[ForecastPoint, ...]
+    backtests: tuple[Backtest, ...]  # 7, 30, 90, 180 days
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The goal that a figure has."""
+
+    title: str
+    value: float
+    comparison: str  # at_least | at_most | above | below
+    status: str  # met | on track | at risk | off track | unknown
+    due_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One figure of one subject, week by week (oldest first, the last is the site's day), with what is known of it."""
+
+    metric: MetricInfo
+    subject_kind: str
+    subject: str
+    points: tuple[Point, ...]
+    anomalies: tuple[Anomaly, ...] = ()
+    forecast: Forecast | None = None
+    target: Target | None = None
+    tier: Tier | None = None  # on the last day, by the site's tier set
+    bands: tuple[TierBand, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BannerItem:
+    """A critical alert that is open: every page shows it at its head."""
+
+    title: str
+    subject: str
+    since: date
+    href: str  # path in the site with anchor
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """What all pages of a build share."""
+
+    portfolio: str
+    data_through: date
+    start: date
+    tier_source: str  # of the tier set in use, for example 'DORA 2023'
+    problems: tuple[str, ...]  # a sentence per failed check or incomplete list
+    banner: tuple[BannerItem, ...] = ()
+    run: str | None = None
+    dagster_url: str | None = None
+    pages: frozenset[str] = frozenset()  # paths that the build has: links lead to these alone

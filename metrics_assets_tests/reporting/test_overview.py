@@ -14,8 +14,8 @@ import pytest
 
 from metrics_assets.reporting.data import OverviewData, RepositoryInfo
 from metrics_assets.reporting.figures import Figures
-from metrics_assets.reporting.overview import overview_files, render_overview
-from metrics_assets.reporting.pages import NavPage, static_files
+from metrics_assets.reporting.pages.overview import overview_files, render_overview
+from metrics_assets.reporting.frame import NavPage, static_files
 
 from . import sample
 

@@ -28,7 +28,7 @@ from metrics_assets.reporting.data import (
     TierBand,
 )
 from metrics_assets.reporting.figures import COMPARED_DAYS, Figures
-from metrics_assets.reporting.pages import OVERVIEW_PAGE, NavPage, render
+from metrics_assets.reporting.frame import OVERVIEW_PAGE, NavPage, render
 from metrics_assets.reporting.trends import trend
 from metrics_assets.reporting.verdict import verdict
 
