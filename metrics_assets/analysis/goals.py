@@ -177,9 +177,16 @@ _BARE = ("count", "points", "score", "rank", "yes or no")
 
 
 def number(value: float, unit: str) -> str:
-    """A number as a sentence shows it: three digits, thousands apart, ratios in per cent."""
+    """A number as a sentence shows it: three digits, thousands apart, in the unit that reads best.
+
+    Ratios are in per cent, two days of hours and more in days, rates under one a day by week or month.
+    """
     if unit == "ratio":
         return f"{_digits(100 * value)} %"
+    if unit == "hours" and abs(value) >= 48:
+        return f"{_digits(value / 24)} days"
+    if unit == "per day" and 0 < abs(value) < 0.95:
+        return f"{_digits(value * 7)} per week" if abs(value) * 7 >= 0.95 else f"{_digits(value * 30)} per month"
     return _digits(value) if unit in _BARE else f"{_digits(value)} {unit}"
 
 

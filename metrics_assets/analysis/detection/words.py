@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from metrics_assets.analysis.wording import human
-
-PLAIN_UNITS = ("count", "ratio")
+from metrics_assets.analysis.wording import amount, human
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +65,16 @@ def unjudged(known_days: int, minimum_days: int, missing_days: int, *, weak: boo
 
 
 def _figure(finding: Finding, number: float | None) -> str:
-    words = "" if finding.unit in PLAIN_UNITS else f" {finding.unit}"
-    return "unknown" if number is None else f"{human(number)}{words}"
+    return "unknown" if number is None else amount(number, finding.unit)
 
 
 def _bounds(finding: Finding) -> tuple[str, str]:
     low, high = finding.lower or 0.0, finding.upper or 0.0
     if finding.unit == "count" and abs(low) < 1e15 and abs(high) < 1e15:
         return human(math.ceil(low - 1e-9)), human(math.floor(high + 1e-9))
-    return human(low), human(high)
+    first, last = amount(low, finding.unit), amount(high, finding.unit)
+    number, _, unit = first.partition(" ")
+    return (number, last) if unit and last.endswith(f" {unit}") else (first, last)
 
 
 def _verdict(finding: Finding) -> str:

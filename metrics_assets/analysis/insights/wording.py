@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from metrics_assets.analysis.correlations import in_a_sentence, p_text
-from metrics_assets.analysis.wording import human
+from metrics_assets.analysis.wording import amount, share
 
 __all__ = ["AboutMetric", "Insight", "amount", "capital", "count", "in_a_sentence", "p_text", "share", "weight"]
 
@@ -54,23 +54,6 @@ def weight(base: float, ratio: float) -> float:
     large, small = max(ratio, 1.0), min(ratio, 1.0)
     fold = large if large > 1 else (1 / small if small > 0 else 4.0)
     return round(base + min(fold - 1, 3.0) / 3, 3)
-
-
-def amount(value: float, unit: str) -> str:
-    """A value with its unit: '5.2 hours', '3.1 days', '12 %', '1,234'."""
-    if unit == "ratio":
-        return share(value)
-    if unit == "hours" and abs(value) >= 48:
-        return f"{human(value / 24)} days"
-    if unit in ("count", "score", "rank", "yes or no"):
-        return human(value)
-    return f"{human(value)} {unit}"
-
-
-def share(value: float) -> str:
-    """0.125 as '12 %', 0.004 as '0.4 %'."""
-    percent = value * 100
-    return f"{percent:.1f} %" if 0 < abs(percent) < 2 else f"{percent:.0f} %"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
