@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 
+from metrics_assets.catalogue import parts
+
 OVERVIEW = "index.html"
 DELIVERY = "delivery.html"
 REPOSITORIES = "repositories.html"
@@ -49,9 +51,18 @@ def chart(metric: str) -> str:
     return f"chart-{metric}"
 
 
+def method(part: str) -> str:
+    """The page that explains a part of the catalogue; `part` is its slug, see catalogue/parts.py."""
+    return f"method/{part}.html"
+
+
 def metric(key: str) -> str:
-    """Where the method of a metric is explained: a page of its own part of the catalogue, and the id within it."""
-    return f"{METHOD}#{key}"
+    """Where the method of a metric is explained: a page of its own part of the catalogue, and the id within it.
+
+    Of a metric that the catalogue does not have (any more) it is the page of all parts.
+    """
+    part = parts.page_of(key)
+    return METHOD if part is None else f"{method(part.slug)}#{key}"
 
 
 def badge(subject: str, metric: str) -> str:

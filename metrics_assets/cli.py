@@ -18,6 +18,8 @@ from metrics_assets import settings as configuration
 from metrics_assets.alert_commands import alerts, status
 from metrics_assets.errors import MetricsError
 from metrics_assets.paths import DEMO_CONFIG
+from metrics_assets.report_commands import report
+from metrics_assets.site_commands import site
 
 if TYPE_CHECKING:
     from metrics_assets.demo.server import DemoServer
@@ -32,6 +34,8 @@ def commands() -> None:
 
 commands.add_command(alerts)
 commands.add_command(status)
+commands.add_command(report)
+commands.add_command(site)
 
 
 @commands.command()
@@ -187,6 +191,7 @@ def _run(
     for problem in (
         *(f"step {step} failed" for step in outcome.failed_steps),
         *(f"check failed: {check}" for check in outcome.failed_checks),
+        *(f"warning: {check}" for check in outcome.warnings),
         *outcome.unevaluated,
         *(f"not delivered: {alert}" for alert in outcome.undelivered),
     ):

@@ -16,8 +16,9 @@ from metrics_assets.assets.packages import package_assets
 from metrics_assets.assets.platforms import platform_assets
 from metrics_assets.assets.predictions import prediction_assets
 from metrics_assets.assets.raw import raw_assets
-from metrics_assets.assets.reports import report_assets
+from metrics_assets.assets.reports.assets import reporting_assets
 from metrics_assets.assets.shared import GitHubApi, Shared, Warehouse
+from metrics_assets.assets.site.asset import site_assets
 from metrics_assets.assets.status import status_assets
 from metrics_assets.automation.jobs import alerts_job, feeds_job, main_job
 from metrics_assets.automation.schedules import daily_schedule
@@ -45,7 +46,8 @@ def build(settings: Settings) -> dg.Definitions:
             *prediction_assets(shared),
             *status_assets(shared),
             *alert_assets(shared),
-            *report_assets(shared),
+            *reporting_assets(shared),
+            *site_assets(shared),
         ],
         asset_checks=asset_checks(shared),
         jobs=[main_job, alerts_job, feeds_job],

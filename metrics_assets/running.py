@@ -37,6 +37,7 @@ class Outcome:
     succeeded: bool
     failed_steps: list[str] = field(default_factory=list)
     failed_checks: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)  # checks that failed and are no more than that
     alerts: list[str] = field(default_factory=list)
     undelivered: list[str] = field(default_factory=list)
     unevaluated: list[str] = field(default_factory=list)  # why the alert rules could not be evaluated, in sentences
@@ -91,11 +92,12 @@ def run_main_job(
     for event in result.all_events:
         if event.is_step_failure:
             outcome.failed_steps.append(str(event.step_key))
-    outcome.failed_checks = [
-        f"{check.asset_key.to_user_string()} {check.check_name}: {check.description}"
-        for check in result.get_asset_check_evaluations()
-        if not check.passed
-    ]
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            is_warning = check.severity == dg.AssetCheckSeverity.WARN
+            (outcome.warnings if is_warning else outcome.failed_checks).append(
+                f"{check.asset_key.to_user_string()} {check.check_name}: {check.description}"
+            )
     _tell(definitions, instance, outcome)
     return outcome
 

@@ -524,6 +524,55 @@ class Alerts(_Strict):
         }
 
 
+class Report(_Strict):
+    """One kind of report."""
+
+    off: bool = Field(False, description="It is not made.")
+    channels: list[str] = Field(
+        default_factory=list,
+        description="Channels that are told of it once its period has ended; e-mail channels get all of it.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _off_is_a_word(cls, report: Any) -> Any:
+        """YAML reads off as false, as a key, too: `{off: true}` is {False: True}, and `weekly_digest: off` is False."""
+        if isinstance(report, bool):
+            return {"off": not report}
+        if isinstance(report, dict):
+            return {"off" if name is False else name: value for name, value in report.items()}
+        return report
+
+
+class Reports(_Strict):
+    """The reports: which are made, for whom, and where people write what no figure says."""
+
+    prepared_by: str | None = Field(None, description="Who stands in the footer: a team or a role.")
+    folder: Path = Field(
+        Path("reports"),
+        description="Folder, beside metrics.yaml, for notes in Markdown: 2025-12.md of a month, 2025-W52.md of a "
+        "week, 2025-Q4.md of a quarter.",
+    )
+    week_ends: Weekday = Field("sun", description="The day with which the weeks of the digest end.")
+    send_within_days: int = Field(
+        10, ge=1, le=366, description="A report whose period ended longer ago is not sent by itself."
+    )
+    pdf: bool = Field(True, description="Whether reports are printed as PDF too, where there is a Chromium.")
+    monthly_report: Report = Report()
+    weekly_digest: Report = Report()
+    quarterly_review: Report = Report()
+    executive_summary: Report = Report()
+
+    def kinds(self) -> dict[str, Report]:
+        """The reports by kind."""
+        return {
+            "monthly_report": self.monthly_report,
+            "weekly_digest": self.weekly_digest,
+            "quarterly_review": self.quarterly_review,
+            "executive_summary": self.executive_summary,
+        }
+
+
 class BusinessHours(_Strict):
     """When somebody can be expected to answer; durations in business hours count these alone."""
 
@@ -564,6 +613,76 @@ class ServiceLevels(_Strict):
 
     issue_resolution_days: float = Field(14, gt=0)
     first_response_hours: float = Field(24, gt=0)
+
+
+# What fsspec's file systems call their secrets; the name of a key of AWS's KMS is none.
+_SECRET_OPTION = re.compile(
+    r"secret|passw|token|credential|auth|signature|connection_string|(?<!kms)(?<!kms_)key", re.IGNORECASE
+)
+_ADDRESS_WITH_A_SECRET = re.compile(r"://[^/\s]*@|[?&]")
+
+
+def _without_secrets(options: Any) -> Any:
+    """Refuse options that look like secrets, at any depth; the message never repeats a value."""
+    for value in options if isinstance(options, list) else ():
+        _without_secrets(value)
+    for name, value in options.items() if isinstance(options, dict) else ():
+        if _SECRET_OPTION.search(str(name)):
+            raise ValueError(
+                f"the option {_shown(name)} looks like a secret; leave it out and set it in the environment, where "
+                "the storage's own library finds it (for S3 as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
+            )
+        if isinstance(value, str) and _ADDRESS_WITH_A_SECRET.search(value):
+            raise ValueError(f"the option {_shown(name)} holds a user, a password or a signature; leave them out")
+        _without_secrets(value)
+    return options
+
+
+class GitHubPages(_Strict):
+    """A branch that GitHub, or another host of git repositories, serves as a site."""
+
+    repository: GitUrl = Field(description="Where git can push to.")
+    branch: Annotated[
+        str, _matches(re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/-]*(?<![./])"), "write a branch as gh-pages")
+    ] = Field("gh-pages", description="A branch for the site alone: it always has one commit, which is replaced.")
+    token_env: VariableName = Field(
+        "GITHUB_TOKEN", description="Environment variable with a token that may push; without it git's own helpers."
+    )
+    team_pages: bool = Field(
+        False, description="Whether the pages of teams go there, too: who can read the repository finds them all."
+    )
+
+
+class Site(_Strict):
+    """Where the site is published after it was built under METRICS_HOME."""
+
+    publish_to: (
+        Annotated[
+            str,
+            _matches(
+                re.compile(r"(?!\w+://[^/\s]*@)[^\s?#]([^\n?#]*[^\s?#])?"),
+                "write a folder, or an address as s3://bucket/folder without user, password or question mark",
+                show=False,
+            ),
+        ]
+        | None
+    ) = Field(
+        None,
+        description="A folder (relative ones beside metrics.yaml; what is served is `current` in it), or an address "
+        "that fsspec knows, as s3://bucket/folder (install metrics_assets[s3]).",
+    )
+    publish_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Options of the storage, for example {endpoint_url: https://storage.example.com}. Secrets stand "
+        "in the environment.",
+    )
+    github_pages: GitHubPages | None = None
+
+    @field_validator("publish_options")
+    @classmethod
+    def _hold_no_secrets(cls, options: dict[str, Any]) -> dict[str, Any]:
+        _without_secrets(options)
+        return options
 
 
 class Space(_Strict):
@@ -612,6 +731,8 @@ class Settings(_Strict):
     platforms: Platforms = Platforms()
     channels: dict[ChannelName, Channel] = Field(default_factory=dict)
     alerts: Alerts = Alerts()
+    reports: Reports = Reports()
+    site: Site = Site()
     privacy: Privacy = Privacy()
 
     @model_validator(mode="after")
@@ -638,6 +759,16 @@ class Settings(_Strict):
                     raise ValueError(
                         f"service {name} of {repository.name} belongs to team '{service.team}', which teams does not "
                         f"define; add it there or use one of: {', '.join(sorted(self.teams))}"
+                    )
+        for kind, report in self.reports.kinds().items():
+            for name in report.channels:
+                if name not in self.channels:
+                    known = f"use one of: {', '.join(sorted(self.channels))}" if self.channels else "add it there"
+                    raise ValueError(f"reports.{kind}.channels names '{name}', which channels does not define; {known}")
+                if self.channels[name].kind in ("pagerduty", "github_issue"):
+                    raise ValueError(
+                        f"reports.{kind}.channels names '{name}', whose kind {self.channels[name].kind} takes alerts "
+                        "only; name a channel of another kind"
                     )
         for team in self.space.teams:
             if team not in self.teams:
@@ -786,8 +917,9 @@ def _sentence(problem: Any) -> str:
         return f"{where}: {problem['ctx']['error']}." if where != "the file" else f"{problem['ctx']['error']}."
     if kind == "literal_error":
         return f"{where} is {_shown(given)}; use one of: {problem['ctx']['expected']}."
-    # What stands under channels may be an address that somebody wrote there instead of its variable's name.
-    is_secret = problem["loc"][:1] == ("channels",)
+    # What stands under channels may be an address that somebody wrote there instead of its variable's name; an option
+    # of a storage may be its password.
+    is_secret = problem["loc"][:1] in (("channels",), ("site",))
     text = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
     return f"{where} is {'wrong' if is_secret else _shown(given)}, but {text}; correct it."
 

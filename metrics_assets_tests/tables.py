@@ -16,6 +16,7 @@ _ABOUT_RUNS = {
     "ops.notifications",
     "ops.evaluations",
     "ops.daily_status",
+    "ops.reports",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,11 +12,18 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from metrics_assets.assets.checks import asset_checks
+from metrics_assets.assets.derivations import derivations
+from metrics_assets.assets.derived import derivation_asset
+from metrics_assets.assets.headlines import HEADLINES, chart_of
+from metrics_assets.assets.shared import Shared, Warehouse
+from metrics_assets.automation.jobs import RANGE_END_TAG, RANGE_START_TAG
 from metrics_assets.automation.schedules import days_to_run
 from metrics_assets.definitions import build
 from metrics_assets.demo.organisation import sample_organisation
+from metrics_assets.partitions import daily
 from metrics_assets.settings import Settings
-from metrics_assets.warehouse.derived import table_columns
+from metrics_assets.warehouse.derived import derived_tables, table_columns
 from metrics_assets.warehouse.engine import create_engine, dagster_url
 from metrics_assets_tests.playing import materialize, playing
 
@@ -40,8 +48,126 @@ def test_every_asset_is_explained_owned_and_in_a_group(graph: dg.BaseAssetGraph)
         assert node.group_name in {"collect", "derive", "evaluate", "forecast", "notify", "publish"}, key
 
 
+def test_every_derived_table_says_what_follows_and_shows_its_sql(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    for name in derived_tables():
+        node = graph.get(dg.AssetKey(["metrics", name]))
+        assert "Read by " in node.description, name
+        head, _, sql = node.description.partition("```sql")
+        assert "Read by " in head, name
+        assert "select" in sql, name
+        assert node.metadata["made_by"] == f"sql/derived/{name}.sql"
+    dora = graph.get(dg.AssetKey(["metrics", "dora_daily"]))
+    assert "create or replace view" in dora.metadata["sql_of_view_subjects"].md_str
+
+
+def test_columns_say_what_they_mean(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    columns = {
+        column.name: column.description or ""
+        for column in graph.get(dg.AssetKey(["metrics", "dora_daily"])).metadata["dagster/column_schema"].columns
+    }
+    assert columns["deployment_frequency"].startswith("Deployment frequency (per day): ")
+    assert "95 % interval" in columns["deployment_frequency_low"]
+    assert columns["date"] == "The UTC day; of a window its last day."
+    fed = graph.get(dg.AssetKey(["metrics", "fed_daily"])).metadata["dagster/column_schema"].columns
+    assert {column.name: column.description for column in fed}["value"].startswith("The value of the row's metric")
+
+
+def test_tables_link_to_the_pages_of_a_site_that_is_published() -> None:
+    settings = _SETTINGS.model_validate(
+        {**_SETTINGS.model_dump(exclude_unset=True), "alerts": {"site_url": "https://metrics.example.com/site"}}
+    )
+    for one, expected in ((_SETTINGS, None), (settings, "https://metrics.example.com/site/delivery.html")):
+        metadata = build(one).resolve_asset_graph().get(dg.AssetKey(["metrics", "dora_daily"])).metadata
+        link = metadata.get("site_delivery")
+        assert (link.url if link else None) == expected
+
+
+def test_tables_that_hold_people_s_keys_can_be_selected(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
+    held = {
+        key.to_user_string() for key in graph.get_all_asset_keys() if graph.get(key).tags.get("holds") == "person-keys"
+    }
+    assert {"raw/commits", "raw/reviews", "raw/stargazers", "metrics/contributor_days"} <= held
+    assert "metrics/dora_daily" not in held
+
+
+def _run_of_days(asset: dg.AssetsDefinition, instance: dg.DagsterInstance) -> bool:
+    tags = {RANGE_START_TAG: "2025-12-01", RANGE_END_TAG: "2025-12-03"}
+    resources = {"warehouse": Warehouse()}
+    return dg.materialize([asset], instance=instance, tags=tags, resources=resources, raise_on_error=False).success
+
+
+def test_days_of_a_run_that_failed_do_not_look_materialized(
+    warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Warehouse, "engine", warehouse)
+    shared = Shared(_SETTINGS, daily(_SETTINGS))
+    good = derivations()["group_daily"]
+    key = dg.AssetKey(["metrics", "group_daily"])
+
+    def fails(engine: sa.Engine, start: date, end: date) -> dict[str, int]:
+        raise RuntimeError("the disk is full")
+
+    with dg.instance_for_test() as instance:
+        assert not _run_of_days(derivation_asset(shared, dataclasses.replace(good, run=fails)), instance)
+        assert instance.get_materialized_partitions(key) == set()
+        assert _run_of_days(derivation_asset(shared, good), instance)
+        assert instance.get_materialized_partitions(key) == {"2025-12-01", "2025-12-02", "2025-12-03"}
+        # A later failure takes nothing away of what is there.
+        assert not _run_of_days(derivation_asset(shared, dataclasses.replace(good, run=fails)), instance)
+        assert len(instance.get_materialized_partitions(key)) == 3
+
+
+def test_what_a_run_shows_stands_with_its_last_day_alone(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Warehouse, "engine", warehouse)
+    shared = Shared(_SETTINGS, daily(_SETTINGS))
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into ops.portfolio (portfolio, start, settle_days, minimum_group, person_key_check) "
+                "values ('acme', '2025-12-01', 3, 3, 'x')"
+            )
+        )
+    with dg.instance_for_test() as instance:
+        assert _run_of_days(derivation_asset(shared, derivations()["group_daily"]), instance)
+        records = instance.fetch_materializations(dg.AssetKey(["metrics", "group_daily"]), limit=10).records
+        shown = {record.partition_key: set(record.asset_materialization.metadata) for record in records}
+    assert {"dagster/row_count", "newest_day", "dagster/column_lineage"} <= shown["2025-12-03"]
+    assert shown["2025-12-01"] == shown["2025-12-02"] == {"rows", "rows_replaced", "from", "to"}
+
+
+@pytest.mark.parametrize("table", sorted(HEADLINES))
+def test_every_headline_can_be_read(warehouse: sa.Engine, table: str) -> None:
+    with warehouse.connect() as connection:
+        assert chart_of(connection, table, date(2025, 12, 31)) == {}
+
+
+def test_checks_say_what_is_wrong_and_on_how_many_rows(warehouse: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Warehouse, "engine", warehouse)
+    (check,) = [one for one in asset_checks(Shared(_SETTINGS, daily(_SETTINGS))) if "dora" in str(one.check_keys)]
+    insert = sa.text(
+        "insert into metrics.dora_daily (subject_kind, subject, date, days_observed, change_failure_rate) "
+        "values ('repository', :subject, '2025-12-01', 28, :rate)"
+    )
+    with warehouse.begin() as connection:
+        connection.execute(insert, {"subject": "acme/api", "rate": 0.5})
+    good = check(Warehouse())
+    assert isinstance(good, dg.AssetCheckResult)
+    assert good.passed
+    assert good.description == "All 1 rows are plausible."
+    with warehouse.begin() as connection:
+        connection.execute(insert, {"subject": "acme/web", "rate": 1.5})
+    bad = check(Warehouse())
+    assert isinstance(bad, dg.AssetCheckResult)
+    assert not bad.passed
+    assert bad.severity is dg.AssetCheckSeverity.ERROR
+    assert bad.description == (
+        "1 of 2 rows are wrong, for example acme/web on 2025-12-01: the change failure rate is 1.5."
+    )
+    assert "acme/web" in bad.metadata["wrong"].md_str  # type: ignore[union-attr]
+
+
 def test_every_asset_but_pages_is_the_table_of_its_key(graph: dg.BaseAssetGraph) -> None:  # type: ignore[name-defined]
-    tables = {".".join(key.path) for key in graph.get_all_asset_keys() if key.path[0] != "site"}
+    tables = {".".join(key.path) for key in graph.get_all_asset_keys() if key.path[0] not in {"site", "reports"}}
     assert tables <= set(table_columns())
 
 

@@ -18,8 +18,9 @@ _MAY_IMPORT = {
     "reporting": {"catalogue"},
     "alerting": {"catalogue"},
     "warehouse": {"catalogue", "sources"},  # the records, which are its input
+    "publishing": {"reporting"},
     "demo": {"sources"},
-    "assets": {"sources", "catalogue", "analysis", "reporting", "alerting", "warehouse"},
+    "assets": {"sources", "catalogue", "analysis", "reporting", "alerting", "publishing", "warehouse"},
     "automation": {"assets", "catalogue", "alerting"},
 }
 

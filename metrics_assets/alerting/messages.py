@@ -19,7 +19,7 @@ On a phone, as text:
 
     Acknowledge: https://alerts.example.org/alerts/17?token=...
     Runbook: https://wiki.example.org/change-failure-rate
-    Site: https://metrics.example.org
+    Site: https://metrics.example.org/repo/acme.api.html#chart-change_failure_rate
     Dagster: https://dagster.example.org/assets/metrics/dora_daily?view=partitions&partition=2026-01-06
 """
 
@@ -37,6 +37,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 
+from metrics_assets import addresses
 from metrics_assets.alerting.surroundings import Surroundings, Trend, read_surroundings
 from metrics_assets.alerting.words import interval
 from metrics_assets.catalogue.alerts import SEVERITIES, Rule
@@ -119,7 +120,7 @@ def compose(
         around, unread = _around(engine, facts, on)
     title = f"[{_verb(facts)}] {_title(facts, rule)}: {_one_line(facts['subject'])}"
     action = _action(event, rule)
-    links = _links(settings, rule, str(facts.get("metric") or ""), str(facts["subject_kind"]), on)
+    links = _links(settings, rule, str(facts.get("metric") or ""), str(facts["subject_kind"]), on, facts["subject"])
     if acknowledge is not None and _is_open(facts) and (link := acknowledge(facts["alert_id"])):
         links = (Link("Acknowledge", link, is_private=True), *links)
     lines = [_one_line(facts["text"]), *_how_long(facts, on), *_trend_line(around.trend, facts), *unread]
@@ -260,12 +261,15 @@ def _trend_data(trend: Trend | None) -> dict[str, Any] | None:
     return None if trend is None else {"chart": trend.chart, "first": trend.first, "values": list(trend.values)}
 
 
-def _links(settings: Settings, rule: Rule | None, key: str, kind: str, on: date) -> tuple[Link, ...]:
+def _links(
+    settings: Settings, rule: Rule | None, key: str, kind: str, on: date, subject: str | None = None
+) -> tuple[Link, ...]:
+    """Where there is more; `subject` is None of a message about many."""
     alerts, links = settings.alerts, []
     if rule is not None and rule.runbook is not None:
         links.append(Link("Runbook", rule.runbook))
     if alerts.site_url is not None:
-        links.append(Link("Site", alerts.site_url))
+        links.append(Link("Site", _page(alerts.site_url, key, kind, subject)))
     if (metric := load_catalogue().metrics.get(key)) is not None:
         table = metric.groups if kind in ("team", "portfolio") and metric.groups is not None else metric.stored_in
         page = f"{alerts.dagster_url}/assets/metrics/{quote(table)}?view=partitions&partition={on}"
@@ -273,6 +277,17 @@ def _links(settings: Settings, rule: Rule | None, key: str, kind: str, on: date)
     else:
         links.append(Link("Dagster", f"{alerts.dagster_url}/runs"))
     return tuple(links)
+
+
+def _page(site: str, key: str, kind: str, subject: str | None) -> str:
+    """The page of the site that shows what an alert is about: of a repository its own, at the chart of the metric."""
+    if kind == "team":
+        # Its page is for the team alone, and stands elsewhere.
+        return site
+    if kind == "repository" and subject is not None:
+        chart = f"#{addresses.chart(key)}" if key else ""
+        return f"{site}/{addresses.repository(subject)}{chart}"
+    return f"{site}/{addresses.DATA_QUALITY if kind == 'pipeline' else addresses.ALERTS}"
 
 
 def _plural(kind: str, count: int) -> str:

@@ -42,14 +42,14 @@ def status_assets(shared: Shared) -> list[dg.AssetsDefinition]:
 
 
 def _failed_checks(context: dg.AssetExecutionContext) -> list[str]:
-    """The checks of this run that did not pass, up to now."""
+    """The checks of this run that did not pass, up to now; those that only warn are no failures."""
     records = context.instance.get_records_for_run(
         context.run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
     ).records
     found = []
     for record in records:
         event = record.event_log_entry.dagster_event
-        if event is not None and not event.asset_check_evaluation_data.passed:
-            data = event.asset_check_evaluation_data
+        data = event.asset_check_evaluation_data if event is not None else None
+        if data is not None and not data.passed and data.severity == dg.AssetCheckSeverity.ERROR:
             found.append(f"check {data.check_name} of {data.asset_key.to_user_string()}")
     return sorted(set(found))

@@ -27,9 +27,9 @@ def feeds_sensor(settings: Settings) -> dg.SensorDefinition:
         job=feeds_job,
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Looks at the names, sizes and times of the files in `{settings.feeds}` beside metrics.yaml. One "
-        "run whenever they differ, over all days, because a file may speak of any of them. A run that failed is asked "
-        "for again, later and later.",
+        description=f"Looks at the names, sizes and times of the files in the folder {settings.feeds} beside "
+        "metrics.yaml. One run whenever they differ, over all days, because a file may speak of any of "
+        "them. A run that failed is asked for again, later and later.",
     )
     def feeds(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         folder = feeds_folder(settings)

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 import dagster as dg
 
 from metrics_assets.assets.derivations import derivations
-from metrics_assets.assets.reports import OVERVIEW
 from metrics_assets.assets.shared import key_of
+from metrics_assets.assets.site.asset import SITE
 from metrics_assets.automation.jobs import RANGE_END_TAG, RANGE_START_TAG, main_job
 from metrics_assets.settings import Settings
 
@@ -27,7 +27,7 @@ def daily_schedule(settings: Settings) -> dg.ScheduleDefinition:
     def daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         # The site comes last, so a day that it has is a day that everything had; a table that a newer version brought
         # has no day yet.
-        wanted = [OVERVIEW, *(key_of(derivation.table) for derivation in derivations().values())]
+        wanted = [SITE, *(key_of(derivation.table) for derivation in derivations().values())]
         done = set.intersection(*(set(context.instance.get_materialized_partitions(key)) for key in wanted))
         days = days_to_run(settings, context.scheduled_execution_time.date(), done)
         if days is None:

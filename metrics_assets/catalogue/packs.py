@@ -42,18 +42,13 @@ class PackFile(BaseModel):
     predictions: dict[str, tuple[str, ...]] = {}  # a requirement's id, and the tables that answer it
     alerts: dict[str, tuple[str, ...]] = {}  # a requirement's id, and what of the alerts does (rules.escalate)
     not_covered: dict[str, str] = {}  # a requirement's id, and in a sentence why it is not covered
-    other: tuple[str, ...] = ()  # requirements that ask for something else than all of these
+    elsewhere: dict[str, tuple[str, ...]] = {}  # a requirement's id, and what else answers it ('page goals')
 
-    @field_validator("predictions", "alerts", "not_covered")
+    @field_validator("predictions", "alerts", "not_covered", "elsewhere")
     @classmethod
     def _are_by_requirement(cls, by_id: dict[str, Any]) -> dict[str, Any]:
         check_requirements(tuple(by_id))
         return by_id
-
-    @field_validator("other")
-    @classmethod
-    def _are_requirements(cls, ids: tuple[str, ...]) -> tuple[str, ...]:
-        return check_requirements(ids)
 
 
 @cache

@@ -1,113 +1,80 @@
-"""What needs attention: open alerts and recent anomalies, the most severe first."""
+"""What needs attention: open alerts, the most severe and the newest first."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
 
-import pandas as pd
-
+from metrics_assets import addresses
 from metrics_assets.reporting import wording
-from metrics_assets.reporting.data import OverviewData
+from metrics_assets.reporting.data import SiteInfo
+from metrics_assets.reporting.pages.summaries import OpenAlert, page_of, subject_href
 
 SHOWN_ITEMS = 5
-ATTENTION_DAYS = 7
 SEVERITY_ORDER = {"bad": 0, "watch": 1, "calm": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """An alert or an anomaly that needs attention."""
+    """An alert in words; `subject_href` and `href` are paths in the site, of the subject's page and of the alert."""
 
     glyph: str
     severity: str
     role: str
     subject: str
-    target: str | None
+    subject_href: str | None
     title: str
+    href: str | None
     why: str
     when: str
 
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """The first items of a list, and how many more there are."""
+    """The first items of a list, and how many more there are; `more_href` leads to all of them."""
 
-    title: str
     items: tuple[Item, ...]
     more: int
-    csv: str
+    more_href: str | None
     nothing: str
 
 
-def open_alerts(data: OverviewData) -> Attention:
-    """Return the alerts that are open, those acknowledged too."""
-    frame = data.alerts[data.alerts["state"] != "resolved"]
-    items = [
-        _item(
-            data,
-            severity,
-            subject,
-            title,
-            state == "acknowledged",
-            text,
-            f"since {wording.day(opened)}",
-            opened,
-        )
-        for severity, subject, title, state, text, opened in zip(
-            frame["severity"].tolist(),
-            frame["subject"].tolist(),
-            frame["title"].tolist(),
-            frame["state"].tolist(),
-            frame["text"].tolist(),
-            pd.to_datetime(frame["opened_on"]).dt.date.tolist(),
-            strict=True,
-        )
-    ]
-    return _attention("Open alerts", items, "data/alerts.csv", "No alert is open.")
+def attention(
+    site: SiteInfo,
+    alerts: Iterable[OpenAlert],
+    *,
+    nothing: str = "No alert is open.",
+    shown: int = SHOWN_ITEMS,
+    about: str | None = None,
+) -> Attention:
+    """Return the alerts that are open, those acknowledged too; what the page itself is about is not named again."""
+    ranked = sorted(alerts, key=_rank)
+    return Attention(
+        items=tuple(_item(site, alert, about) for alert in ranked[:shown]),
+        more=max(0, len(ranked) - shown),
+        more_href=page_of(site, addresses.ALERTS),
+        nothing=nothing,
+    )
 
 
-def recent_anomalies(data: OverviewData) -> Attention:
-    """Return the anomalies of the last seven days."""
-    on = pd.to_datetime(data.anomalies["date"])
-    frame = data.anomalies[on > pd.Timestamp(data.data_through - timedelta(days=ATTENTION_DAYS))]
-    items = [
-        _item(data, severity, subject, _metric_title(data, metric), False, text, wording.day(seen), seen)
-        for severity, subject, metric, text, seen in zip(
-            frame["severity"].tolist(),
-            frame["subject"].tolist(),
-            frame["metric"].tolist(),
-            frame["explanation"].tolist(),
-            pd.to_datetime(frame["date"]).dt.date.tolist(),
-            strict=True,
-        )
-    ]
-    nothing = f"No figure left its usual range in the last {ATTENTION_DAYS} days."
-    return _attention(f"Anomalies of the last {ATTENTION_DAYS} days", items, "data/anomalies.csv", nothing)
+def _rank(alert: OpenAlert) -> tuple[int, int, str, str, str]:
+    role = wording.severity(alert.severity)[2]
+    return (SEVERITY_ORDER[role], -alert.opened_on.toordinal(), alert.subject, alert.title, alert.metric)
 
 
-def _item(
-    data: OverviewData,
-    severity: object,
-    subject: str,
-    title: str,
-    acknowledged: bool,
-    why: object,
-    when: str,
-    on: date,
-) -> tuple[tuple[int, int, str, str], Item]:
-    glyph, word, role = wording.severity(severity if isinstance(severity, str) else "warning")
-    is_shown = any(info.repository == subject and info.state == "active" for info in data.repositories)
-    target = wording.anchor("repo", subject) if is_shown else None
-    said = why if isinstance(why, str) else ""
-    item = Item(glyph, word, role, subject, target, title, said, when + (", acknowledged" if acknowledged else ""))
-    return (SEVERITY_ORDER[role], -on.toordinal(), subject, title), item
-
-
-def _attention(title: str, items: list[tuple[tuple[int, int, str, str], Item]], csv: str, nothing: str) -> Attention:
-    ranked = [item for _, item in sorted(items, key=lambda pair: pair[0])]
-    return Attention(title, tuple(ranked[:SHOWN_ITEMS]), max(0, len(ranked) - SHOWN_ITEMS), csv, nothing)
-
-
-def _metric_title(data: OverviewData, key: str) -> str:
-    return data.metrics[key].title if key in data.metrics else key.replace("_", " ").capitalize()
+def _item(site: SiteInfo, alert: OpenAlert, about: str | None) -> Item:
+    glyph, word, role = wording.severity(alert.severity)
+    acknowledged = ", acknowledged" if alert.state == "acknowledged" else ""
+    href = page_of(site, f"{addresses.ALERTS}#{alert.anchor}")
+    is_own = alert.subject == about
+    return Item(
+        glyph=glyph,
+        severity=word,
+        role=role,
+        subject=alert.title if is_own else alert.subject,
+        subject_href=href if is_own else subject_href(site, alert.subject_kind, alert.subject),
+        title="" if is_own else alert.title,
+        href=None if is_own else href,
+        why=alert.text,
+        when=f"since {wording.day(alert.opened_on)}{acknowledged}",
+    )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from metrics_assets.catalogue.metrics import Metric
+from markupsafe import Markup, escape
+
+from metrics_assets.catalogue.metrics import Band, Metric
 
 CONDITIONS = {"at_least": "at least", "at_most": "at most", "above": "over", "below": "under"}
 _AFTER_THE_NUMBER = {
@@ -30,6 +32,13 @@ def amount(value: float, metric: Metric) -> str:
     if metric.unit == "yes or no":
         return "yes" if value else "no"
     return " ".join(part for part in (number(value), _AFTER_THE_NUMBER.get(metric.unit, "")) if part)
+
+
+def band_values(band: Band, metric: Metric) -> str:
+    """The values of a band: 'from 5 % and under 10 %'."""
+    low = f"from {amount(band.at_least, metric)}" if band.at_least is not None else ""
+    high = f"under {amount(band.below, metric)}" if band.below is not None else ""
+    return " and ".join(part for part in (low, high) if part)
 
 
 def number(value: float) -> str:
@@ -60,3 +69,33 @@ def code(text: str) -> str:
 def anchor(title: str) -> str:
     """The anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+_INLINE = re.compile(r"`` (?P<double>.*?) ``|`(?P<single>[^`]*)`|\\(?P<escaped>[*`\[\]<\\|])")
+
+
+def html(markdown: str, link: Callable[[str], str | None] = lambda name: None) -> Markup:
+    """What the functions here write as Markdown, in one line, as HTML; `link` gives code that is a name its address."""
+    parts, end = [], 0
+    for found in _INLINE.finditer(markdown):
+        parts.append(escape(markdown[end : found.start()]))
+        end = found.end()
+        if (escaped := found["escaped"]) is not None:
+            parts.append(escape(escaped))
+            continue
+        name = found["double"] if found["double"] is not None else found["single"]
+        href = link(name)
+        shown = Markup("<code>{}</code>").format(name)
+        parts.append(shown if href is None else Markup('<a href="{}">{}</a>').format(href, shown))
+    return Markup("").join([*parts, escape(markdown[end:])])
+
+
+_REQUIREMENTS = re.compile(
+    r"(?:requirements?\s+)?S[0-4]-\d{2,3}(?:\s*(?:,|to|and)\s*S[0-4]-\d{2,3})*(?:\s*[;,:]\s*)?", re.IGNORECASE
+)
+
+
+def without_requirements(source: str | None) -> str:
+    """A source without ids of requirements, which say nothing to whoever reads a page."""
+    left = _REQUIREMENTS.sub("", source or "").replace("()", "").strip(" ;,")
+    return left if left == source else left[:1].upper() + left[1:]

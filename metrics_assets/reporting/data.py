@@ -1,4 +1,4 @@
-"""What the pages of the site are made of: typed records and frames, read from the warehouse by the caller.
+"""What the pages of the site are made of: typed records, read from the warehouse by the caller.
 
 Nothing here reads a database or a clock, so the same data always gives the same pages.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, get_args
-
-import pandas as pd
 
 State = Literal["ok", "provisional", "too_few", "unknown"]
 Tier = Literal["elite", "high", "medium", "low"]
@@ -25,8 +23,6 @@ REWORK = "rework_rate"
 HEALTH = "health_score"
 OVERVIEW_METRICS = (*FOUR_KEYS, REWORK, HEALTH)
 
-VALUE_COLUMNS = ("repository", "metric", "date", "value", "n", "state")
-TIER_COLUMNS = ("repository", "metric", "tier")
 ALERT_COLUMNS = (
     "rule",
     "title",
@@ -39,25 +35,6 @@ ALERT_COLUMNS = (
     "reference",
     "text",
 )
-ANOMALY_COLUMNS = ("metric", "subject", "date", "value", "expected", "severity", "kind", "explanation")
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure of the catalogue for one repository on one day.
-
-    `value` is set only where `state` is `ok` or `provisional`; otherwise `reason` says why it is not.
-    """
-
-    value: float | None
-    n: int | None
-    state: State
-    reason: str | None = None
-    tier: Tier | None = None
-
-    @property
-    def is_known(self) -> bool:
-        return self.value is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,58 +60,6 @@ class TierBand:
     tier: Tier
     at_least: float | None = None
     below: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryInfo:
-    """A repository of the portfolio. `page` is the path of its own page in the site, if it has one."""
-
-    repository: str
-    team: str | None
-    state: str  # active | archived | empty | gone | blocked
-    deployment_source: str | None  # deployments | workflow_runs | releases | tags | pushes; None: not known
-    page: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OverviewData:
-    """Everything the overview shows.
-
-    `values` (VALUE_COLUMNS) has one row per repository, metric and day. Only `data_through` and the days a
-    multiple of seven before it are read, so a caller may leave the other days out.
-    `tiers` (TIER_COLUMNS) holds the tiers of `data_through`; a missing row means that there is no tier.
-    `alerts` (ALERT_COLUMNS) holds the open alerts, `anomalies` (ANOMALY_COLUMNS) those of the last 28 days.
-    `bands` holds, per metric, the bands in the order of the catalogue.
-    `problems` holds a sentence per failed check; None means that the state of the checks is not known.
-    `run` is the run that built the page. It is part of the content: leave it None where a build of the
-    same data should be kept as it is.
-    """
-
-    portfolio: str
-    data_through: date
-    start: date
-    tier_source: str
-    metrics: dict[str, MetricInfo]
-    bands: dict[str, tuple[TierBand, ...]]
-    repositories: tuple[RepositoryInfo, ...]
-    values: pd.DataFrame
-    tiers: pd.DataFrame
-    alerts: pd.DataFrame
-    anomalies: pd.DataFrame
-    problems: tuple[str, ...] | None = None
-    run: str | None = None
-
-    def __post_init__(self) -> None:
-        frames = (
-            ("values", self.values, VALUE_COLUMNS),
-            ("tiers", self.tiers, TIER_COLUMNS),
-            ("alerts", self.alerts, ALERT_COLUMNS),
-            ("anomalies", self.anomalies, ANOMALY_COLUMNS),
-        )
-        for name, frame, columns in frames:
-            missing = [column for column in columns if column not in frame.columns]
-            if missing:
-                raise ValueError(f"The frame '{name}' of the overview lacks the columns {', '.join(missing)}.")
 
 
 # --- What all pages are made of -------------------------------------------------------------------------------

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from metrics_assets import addresses
 from metrics_assets.reporting import wording
 from metrics_assets.reporting.charts import tier_bars
+from metrics_assets.reporting.data import SiteInfo
+from metrics_assets.reporting.kit.tables import link_to, table_html
 
 HERE = Path(__file__).parent
 STATIC_FILES = ("style.css", "site.js")
+NOT_FOUND = "404.html"
 
 
 @dataclass(frozen=True, slots=True)
 class NavPage:
-    """A page that the navigation lists; `path` is its path in the site."""
+    """A page that the navigation lists; `path` is its path in the site, `beneath` how those of its pages begin."""
 
     title: str
     path: str
+    beneath: tuple[str, ...] = ()
+
+    def holds(self, path: str) -> bool:
+        """Whether this is the page at a path, or the one above it."""
+        return path == self.path or path.startswith(self.beneath)
 
 
-OVERVIEW_PAGE = NavPage("Overview", "index.html")
+NAVIGATION = (
+    NavPage("Overview", addresses.OVERVIEW),
+    NavPage("Delivery", addresses.DELIVERY),
+    NavPage("Repositories", addresses.REPOSITORIES, ("repo/", "repositories-")),
+    NavPage("Teams", addresses.TEAMS, ("team/",)),
+    NavPage("Community", addresses.COMMUNITY),
+    NavPage("Goals", addresses.GOALS),
+    NavPage("Releases", addresses.RELEASES),
+    NavPage("Alerts", addresses.ALERTS),
+    NavPage("Forecasts", addresses.FORECASTS),
+    NavPage("Insights", addresses.INSIGHTS),
+    NavPage("Reports", addresses.REPORTS, ("reports/",)),
+    NavPage("Data quality", addresses.DATA_QUALITY),
+    NavPage("Method", addresses.METHOD, ("method/",)),
+)
 
 
 def static_files() -> dict[str, str]:
@@ -32,10 +54,42 @@ def static_files() -> dict[str, str]:
     return {name: (HERE / name).read_text(encoding="utf-8") for name in STATIC_FILES}
 
 
-def render(template: str, *, path: str, pages: Sequence[NavPage], **context: object) -> str:
-    """Return the page made of a template; `path` is where it will stand, so that its links are relative."""
-    root = "../" * path.count("/")
-    return _environment().get_template(template).render(path=path, root=root, pages=pages, **context)
+def not_found(site: SiteInfo) -> str:
+    """Return the page that a web server shows for an address that is none, as 404.html at the head of the site.
+
+    It stands at whatever address was asked for, so its links and its style hold for pages of the head only; without
+    them it still reads as it should.
+    """
+    return render("not_found.html.j2", path=NOT_FOUND, site=site, title="No such page")
+
+
+def render(template: str, *, path: str, site: SiteInfo, title: str, **context: object) -> str:
+    """Return the page made of a template; `path` is where it will stand, so that its links are relative.
+
+    The template extends base.html.j2. It knows `root` (the way to the head of the site), `path`, `site` and `title`
+    besides what it is given.
+    """
+    pages = [page for page in NAVIGATION if page.path in site.pages]
+    current = next((page for page in pages if page.holds(path)), None)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            path=path,
+            root="../" * path.count("/"),
+            site=site,
+            title=title,
+            pages=pages,
+            current=current,
+            addresses=addresses,
+            **context,
+        )
+    )
+
+
+def template(name: str) -> Template:
+    """Return a template that is no page of the site."""
+    return _environment().get_template(name)
 
 
 @cache
@@ -49,4 +103,6 @@ def _environment() -> Environment:
     )
     environment.filters["day"] = wording.day
     environment.globals["tier_bars"] = tier_bars
+    environment.globals["table_html"] = table_html
+    environment.globals["link_to"] = link_to
     return environment

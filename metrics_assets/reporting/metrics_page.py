@@ -15,24 +15,16 @@ from pydantic import BaseModel, ConfigDict
 from metrics_assets.catalogue.alerts import read_rules
 from metrics_assets.catalogue.gates import Criterion, Gate, read_gates
 from metrics_assets.catalogue.goals import Goal, read_goals, read_north_stars
-from metrics_assets.catalogue.metrics import Band, Catalogue, Metric, read_catalogue
-from metrics_assets.catalogue.packs import PackFile, load_packs, pack_of
+from metrics_assets.catalogue.metrics import Catalogue, Metric, read_catalogue
+from metrics_assets.catalogue.packs import PackFile, load_packs
+from metrics_assets.catalogue.parts import Part, read_parts
 from metrics_assets.catalogue.reading import catalogue_files, own_folder
 from metrics_assets.catalogue.scores import read_scores
-from metrics_assets.reporting.catalogue_words import CONDITIONS, amount, anchor, code, number, table, text
+from metrics_assets.reporting.catalogue_words import CONDITIONS, amount, anchor, band_values, code, number, table, text
 from metrics_assets.reporting.rules_page import rules_table
 
-_TITLES = {
-    "dora": "Delivery",
-    "repository": "Repositories",
-    "community": "People and communities",
-    "space": "Teams",
-    "packages": "Packages",
-    "platforms": "Platforms",
-    "scores": "Scores",
-}
-_DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neutral": "neither is better"}
-_LEVELS = {"must": "must", "should": "should", "nice": "nice to have"}
+DIRECTIONS = {"higher": "higher is better", "lower": "lower is better", "neutral": "neither is better"}
+LEVELS = {"must": "must", "should": "should", "nice": "nice to have"}
 _HEAD = """# Metrics
 
 Every figure, what it means and where it comes from. This page is written from the catalogue
@@ -50,7 +42,7 @@ Every figure, what it means and where it comes from. This page is written from t
 """
 
 
-class _Component(BaseModel):
+class Component(BaseModel):
     """A component with a line from 0 to 100 points, or a signal with its alpha and threshold."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -66,7 +58,7 @@ class _Component(BaseModel):
     threshold: float = 0
 
 
-class _Score(BaseModel):
+class Score(BaseModel):
     """What the page says of a model of catalogue/scores; how it computes stands in analysis/scoring."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -76,7 +68,7 @@ class _Score(BaseModel):
     title: str
     minimum_coverage: float
     categories: dict[str, float] = {}
-    components: tuple[_Component, ...]
+    components: tuple[Component, ...]
 
 
 def metrics_page(own: bool = True) -> str:
@@ -93,11 +85,10 @@ def metrics_page(own: bool = True) -> str:
         return [path for path in catalogue_files(kind) if own or path.parent != own_folder()]
 
     catalogue = read_catalogue(files("metrics"))
-    groups = {path: [*read_catalogue([path]).metrics.values()] for path in _in_order(files("metrics"))}
     packs = load_packs()
     goals = read_goals(files("goals"), catalogue)
     gates = read_gates(files("gates"), catalogue)
-    sections = [(_group_title(path, packs), _group(path, metrics, packs)) for path, metrics in groups.items()]
+    sections = [(part.title, _group(part)) for part in read_parts(files("metrics"))]
     sections += [
         ("North stars", _north_stars(files("north_stars"), catalogue)),
         *((f"Goals: {title}", part) for title, part in _goals([*goals.values()], catalogue, packs)),
@@ -112,27 +103,10 @@ def metrics_page(own: bool = True) -> str:
     return f"{_HEAD}\n{contents}\n\n{body}"
 
 
-def _in_order(files: Sequence[Path]) -> list[Path]:
-    known = list(_TITLES)
-    return sorted(files, key=lambda path: known.index(path.stem) if _is_built_in(path) else len(known))
-
-
-def _is_built_in(path: Path) -> bool:
-    return path.parent.name == "metrics" and path.stem in _TITLES
-
-
-def _group_title(path: Path, packs: dict[str, PackFile]) -> str:
-    if _is_built_in(path):
-        return _TITLES[path.stem]
-    pack = pack_of(path)
-    return f"Pack: {packs[pack].title}" if pack else f"Own: {path.stem}"
-
-
-def _group(path: Path, metrics: Sequence[Metric], packs: dict[str, PackFile]) -> str:
-    pack = pack_of(path)
-    about = text(packs[pack].description) if pack else _head_comment(path)
-    fed = [metric for metric in metrics if metric.fed and not metric.bands]
-    one_by_one = [_block(metric) for metric in metrics if metric not in fed]
+def _group(part: Part) -> str:
+    about = text(part.about)
+    fed = [metric for metric in part.metrics if metric.fed and not metric.bands]
+    one_by_one = [_block(metric) for metric in part.metrics if metric not in fed]
     table_of_fed = table(
         ("Fed figure", "What it says", "Unit", "Better", "Fed as", "Owner", "Matters", "Source"),
         [
@@ -152,21 +126,11 @@ def _group(path: Path, metrics: Sequence[Metric], packs: dict[str, PackFile]) ->
     return "\n".join(part for part in [f"{about}\n" if about else "", *one_by_one, table_of_fed] if part)
 
 
-def _head_comment(path: Path) -> str:
-    """The comment at the head of a file: what its entries are about."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if not line.startswith("#"):
-            break
-        lines.append(line.lstrip("# ").rstrip())
-    return text(" ".join(lines))
-
-
 def _block(metric: Metric) -> str:
     facts = [
         f"`{metric.key}`",
         metric.unit,
-        _DIRECTIONS[metric.direction],
+        DIRECTIONS[metric.direction],
         *([f"last {metric.window} days"] if metric.window else []),
         *([f"by {metric.grain}"] if metric.grain != "day" else []),
         f"{metric.priority}, {metric.timing}",
@@ -175,7 +139,7 @@ def _block(metric: Metric) -> str:
     lines = [f"### {text(metric.title)}", "", " · ".join(facts), "", text(metric.definition), ""]
     if metric.formula:
         lines.append(f"- Formula: {code(metric.formula)}")
-    lines += [f"- {_stands_in(metric)}", f"- Unknown: {text(metric.unknown)}"]
+    lines += [f"- {stands_in(metric)}", f"- Unknown: {text(metric.unknown)}"]
     if metric.source:
         lines.append(f"- Source: {text(metric.source)}")
     if metric.bands:
@@ -183,7 +147,8 @@ def _block(metric: Metric) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _stands_in(metric: Metric) -> str:
+def stands_in(metric: Metric) -> str:
+    """Where a metric's values come from, or how they are made, in a sentence of Markdown."""
     if metric.kind:
         return f"Fed: counts the rows of events.csv of kind `{metric.kind}`."
     if metric.fed:
@@ -205,12 +170,7 @@ def _stands_in(metric: Metric) -> str:
 
 
 def _bands(metric: Metric) -> str:
-    def values(band: Band) -> str:
-        low = f"from {amount(band.at_least, metric)}" if band.at_least is not None else ""
-        high = f"under {amount(band.below, metric)}" if band.below is not None else ""
-        return " and ".join(part for part in (low, high) if part)
-
-    rows = [(band.band, values(band), text(band.means or "")) for band in metric.bands]
+    rows = [(band.band, band_values(band, metric), text(band.means or "")) for band in metric.bands]
     return table(("Band", "Values", "Means"), rows)
 
 
@@ -271,9 +231,9 @@ def _gates(gates: Sequence[Gate], catalogue: Catalogue, packs: dict[str, PackFil
     for gate in gates:
         rows = [
             (
-                f"{text(group.title)} ({_LEVELS[group.level]})",
+                f"{text(group.title)} ({LEVELS[group.level]})",
                 text(criterion.title),
-                _condition(criterion, catalogue),
+                condition(criterion, catalogue),
                 f"{share * 100:.1f} %",
                 ", ".join(criterion.requirements),
             )
@@ -285,7 +245,8 @@ def _gates(gates: Sequence[Gate], catalogue: Catalogue, packs: dict[str, PackFil
     return "\n".join(parts)
 
 
-def _condition(criterion: Criterion, catalogue: Catalogue) -> str:
+def condition(criterion: Criterion, catalogue: Catalogue) -> str:
+    """What decides a criterion, as Markdown: '`coverage` at least 80 % on each of 7 days'."""
     metric = catalogue.metrics[criterion.metric] if criterion.metric else None
     bounds = " and ".join(
         f"{CONDITIONS[name]} {amount(bound, metric) if metric else number(bound)}"
@@ -300,7 +261,7 @@ def _condition(criterion: Criterion, catalogue: Catalogue) -> str:
 
 def _scores(files: list[Path], catalogue: Catalogue, packs: dict[str, PackFile]) -> str:
     parts = []
-    for listed in read_scores(_Score.model_validate, catalogue, files).values():
+    for listed in read_scores(Score.model_validate, catalogue, files).values():
         score = listed.model
         on = ", ".join(pack.title.lower() for name, pack in packs.items() if name in listed.packs)
         about = (
@@ -311,7 +272,7 @@ def _scores(files: list[Path], catalogue: Catalogue, packs: dict[str, PackFile])
     return "\n".join(parts)
 
 
-def _components(score: _Score) -> str:
+def _components(score: Score) -> str:
     signals = [
         (one.key, f"`{one.metric}`", number(one.alpha), number(one.threshold))
         for one in score.components
@@ -329,9 +290,9 @@ def _components(score: _Score) -> str:
 
 def _not_covered(packs: dict[str, PackFile]) -> str:
     rows = [(id_, pack.title, text(reason)) for pack in packs.values() for id_, reason in pack.not_covered.items()]
-    others = sum(len(pack.other) for pack in packs.values())
+    elsewhere = sum(len(pack.elsewhere) for pack in packs.values())
     return (
         f"{table(('Requirement', 'Pack', 'Why not'), rows)}\n"
-        f"{others} more requirements are nothing of this kind (schedules, pages, reports, roles); "
-        "they stand under `other` in the files of the packs.\n"
+        f"{elsewhere} more requirements are answered by pages, reports, tables, commands and settings; the files of "
+        "the packs name them under `elsewhere`.\n"
     )

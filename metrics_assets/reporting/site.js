@@ -1,4 +1,4 @@
-// Enhances only.
+// Enhances only: every page is whole without it.
 (() => {
 const root = document.documentElement, themes = ["auto", "light", "dark"]
 const all = (css, from = document) => [...from.querySelectorAll(css)], text = node => node.textContent, id = name => document.getElementById(name)
@@ -21,6 +21,7 @@ button.onclick = () => {
 
 for (const table of all(".sortable")) for (const th of all("thead th", table)) {
  const name = text(th), sort = make("button"), body = table.tBodies[0]
+ sort.type = "button"
  sort.textContent = name
  th.replaceChildren(sort)
  sort.onclick = () => {
@@ -38,23 +39,27 @@ for (const table of all(".sortable")) for (const th of all("thead th", table)) {
 }
 
 for (const input of all("[data-filters]")) {
- const rows = all(`#${input.dataset.filters} tbody tr`)
- input.parentNode.hidden = !rows.length
+ const rows = all(`#${input.dataset.filters} tbody tr`), tools = input.parentNode
+ tools.hidden = !rows.length
  input.oninput = () => {
   let left = 0
   for (const row of rows) left += !(row.hidden = !text(row).toLowerCase().includes(input.value.toLowerCase()))
-  say(id("shown").textContent = `${left} of ${rows.length} shown`)
+  say(all(".shown", tools)[0].textContent = `${left} of ${rows.length} shown`)
  }
 }
 
+for (const cell of all(".heat td")) cell.title = text(cell)
+
 for (const chart of all(".chart")) {
- const plot = all(".plot", chart)[0], rows = all("tbody tr", chart), said = all("[data-said]", chart), last = rows.length - 1
+ const plot = all(".plot", chart)[0], rows = all("tbody tr", chart), said = all("[data-said]", chart)
+ if (!plot || !rows.length) continue
+ const stops = (plot.dataset.at || "").split(" ").map(at => at / 10), last = rows.length - 1
  const hair = make("div", "hair"), tip = make("span", "tip")
- let at = last
+ let at = +(plot.dataset.now ?? last)
  const hide = () => { hair.remove(); tip.remove() }
  const show = index => {
   at = Math.max(0, Math.min(last, index))
-  const x = 100 * at / (last || 1), cells = rows[at].cells
+  const x = stops[at] ?? 100 * at / (last || 1), cells = rows[at].cells
   tip.textContent = text(cells[0]) + said.map(th => ` · ${text(th)} ${text(cells[th.cellIndex])}`).join("")
   hair.style.left = x + "%"
   tip.style = x > 50 ? `right:${100 - x}%` : `left:${x}%`
@@ -62,8 +67,8 @@ for (const chart of all(".chart")) {
  }
  plot.tabIndex = 0
  plot.onpointermove = event => {
-  const box = plot.getBoundingClientRect()
-  show(Math.round((event.clientX - box.left) / box.width * last))
+  const box = plot.getBoundingClientRect(), x = (event.clientX - box.left) / box.width * 100
+  show(stops.reduce((best, stop, index) => Math.abs(stop - x) < Math.abs(stops[best] - x) ? index : best, 0))
  }
  plot.onpointerleave = plot.onblur = hide
  plot.onkeydown = event => {

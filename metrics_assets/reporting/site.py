@@ -2,7 +2,7 @@
 
 Layout under the root: `builds/<digest of the content>/` and the symbolic link `current`. A reader sees the
 old build or the new one, whole, whenever the publishing process is killed. Builds are kept by their content,
-so the same pages are written once.
+so the same pages are written once. Pages are written as they come: no build is held in memory.
 """
 
 from __future__ import annotations
@@ -11,56 +11,100 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 KEPT_BUILDS = 3
 UNFINISHED = ".new-"  # a build that is being written
 DISCARDED = ".old-"  # a build that is being removed
+INDEX = "index.html"
+
+Content = str | bytes
 
 
-def publish(pages: Mapping[str, str | bytes], root: Path) -> Path:
-    """Write the pages (by their path in the site) under `root`, switch to them, and return the index's path.
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build that the site has been switched to.
 
-    Raises ValueError where a path would leave the build or there is no index.html.
+    Attributes:
+        index: the path of its first page, through the link.
+        digest: the first 16 hexadecimal digits of a SHA-256 over all paths and contents; the build's name.
+        largest: the HTML page with the most bytes.
     """
-    content = {_checked(path): _bytes(page) for path, page in sorted(pages.items())}
-    if "index.html" not in content:
-        raise ValueError("A site needs an index.html.")
+
+    index: Path
+    digest: str
+    files: int
+    pages: int  # files that are HTML
+    bytes: int
+    largest: str
+    largest_bytes: int
+
+
+@dataclass(slots=True)
+class _Written:
+    """What was written of a build up to now."""
+
+    digests: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[str, int] = field(default_factory=dict)  # the bytes of the files that are HTML
+    bytes: int = 0
+
+    @property
+    def digest(self) -> str:
+        total = hashlib.sha256()
+        for path, digest in sorted(self.digests.items()):
+            name = path.encode()
+            total.update(len(name).to_bytes(8, "big"))
+            total.update(name)
+            total.update(digest)
+        return total.hexdigest()[:16]
+
+
+def publish(files: Iterable[tuple[str, Content]] | Mapping[str, Content], root: Path) -> Build:
+    """Write files (each with its path in the site) under `root` as they come, and switch to them.
+
+    Only one process writes at a time; another one waits for it. Where `files` raises, the site stays as it was.
+
+    Raises:
+        ValueError: a path would leave the build or comes twice, or there is no index.html.
+    """
     builds = root / "builds"
     builds.mkdir(parents=True, exist_ok=True)
     with _only_one(root):
         _sweep(builds)
-        build = builds / digest(content)
-        if build.is_dir():
-            os.utime(build)
-        else:
-            _write(content, builds / f"{UNFINISHED}{build.name}", build)
+        unfinished = builds / f"{UNFINISHED}{os.getpid()}"
+        try:
+            written = _write(files.items() if isinstance(files, Mapping) else files, unfinished)
+        except Exception:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            raise
+        build = _keep(unfinished, builds / written.digest)
         _switch(root / "current", build)
         _prune(builds, build)
-    return root / "current" / "index.html"
+    largest = max(written.pages, key=lambda path: (written.pages[path], path))
+    return Build(
+        index=root / "current" / INDEX,
+        digest=build.name,
+        files=len(written.digests),
+        pages=len(written.pages),
+        bytes=written.bytes,
+        largest=largest,
+        largest_bytes=written.pages[largest],
+    )
 
 
-def digest(content: Mapping[str, bytes]) -> str:
-    """Return the first 16 hexadecimal digits of a SHA-256 over all paths and contents."""
-    total = hashlib.sha256()
-    for path, page in sorted(content.items()):
-        for part in (path.encode(), page):
-            total.update(len(part).to_bytes(8, "big"))
-            total.update(part)
-    return total.hexdigest()[:16]
+def checked_path(path: str) -> str:
+    """A path within a site, in its plain form.
 
-
-def _checked(path: str) -> str:
+    Raises:
+        ValueError: it would lead out of the site.
+    """
     parts = PurePosixPath(path)
     if not parts.parts or parts.is_absolute() or ".." in parts.parts or "\\" in path or "\0" in path:
         raise ValueError(f"{path!r} is not a path inside the site.")
     return str(parts)
-
-
-def _bytes(page: str | bytes) -> bytes:
-    return page.encode() if isinstance(page, str) else page
 
 
 @contextmanager
@@ -78,12 +122,33 @@ def _sweep(builds: Path) -> None:
             shutil.rmtree(left)
 
 
-def _write(content: Mapping[str, bytes], unfinished: Path, build: Path) -> None:
-    for path, page in content.items():
+def _write(files: Iterable[tuple[str, Content]], unfinished: Path) -> _Written:
+    written = _Written()
+    for given, content in files:
+        path = checked_path(given)
+        if path in written.digests:
+            raise ValueError(f"Two files of the site have the path {path!r}.")
+        page = content.encode() if isinstance(content, str) else content
         target = unfinished / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(page)
-    unfinished.rename(build)
+        written.digests[path] = hashlib.sha256(page).digest()
+        written.bytes += len(page)
+        if path.endswith(".html"):
+            written.pages[path] = len(page)
+    if INDEX not in written.digests:
+        raise ValueError(f"A site needs an {INDEX}.")
+    return written
+
+
+def _keep(unfinished: Path, build: Path) -> Path:
+    """Give a finished build its name; the same content that is there already stays as it is."""
+    if build.is_dir():
+        shutil.rmtree(unfinished)
+        os.utime(build)
+    else:
+        unfinished.rename(build)
+    return build
 
 
 def _switch(link: Path, build: Path) -> None:

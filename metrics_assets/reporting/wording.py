@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -31,6 +32,23 @@ SEVERITIES = {
     "info": ("i", "Info", "calm"),
     "low": ("i", "Low", "calm"),
 }
+STATES = {"ok": "known", "provisional": "provisional", "too_few": f"too{NO_BREAK}few"}  # of a figure, in tables
+# The same for the states of goals, gates and releases.
+STATUSES = {
+    "met": ("✓", "Met", "ok"),
+    "on track": ("✓", "On track", "ok"),
+    "passed": ("✓", "Passed", "ok"),
+    "ready": ("✓", "Ready", "ok"),
+    "at risk": ("!", "At risk", "watch"),
+    "review": ("!", "Review", "watch"),
+    "waived": ("!", "Waived", "watch"),
+    "off track": ("✕", "Off track", "bad"),
+    "failed": ("✕", "Failed", "bad"),
+    "blocked": ("✕", "Blocked", "bad"),
+    "unknown": ("?", "Unknown", "calm"),
+}
+# The same for the bands of a traffic light.
+LIGHTS = {"green": ("✓", "Green", "ok"), "yellow": ("!", "Yellow", "watch"), "red": ("✕", "Red", "bad")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +65,91 @@ class Quantity:
 def quantity(value: float, unit: str) -> Quantity:
     """Return a value in the unit in which it is easiest to read.
 
-    `unit` is a unit of the catalogue. Hours become minutes, hours or days; a rate per day becomes one
-    per week or month where it is slow; a ratio becomes a percentage.
+    `unit` is a unit of the catalogue. Hours and days become minutes, hours or days; a rate becomes one per week or
+    month where it is slow; a ratio becomes a percentage, or times where it is more than two.
     """
     match unit:
         case "hours":
             return _duration(value)
-        case "per day":
-            return _rate(value)
+        case "days":
+            return _duration(value * HOURS_PER_DAY)
+        case "months":
+            return Quantity(_short(value), "month" if value == 1 else "months")
+        case "milliseconds":
+            return Quantity(_short(value), "ms") if abs(value) < 995 else Quantity(_short(value / 1000), "s")
+        case "megabytes":
+            return Quantity(_short(value), "MB") if abs(value) < 995 else Quantity(_short(value / 1000), "GB")
+        case "per day" | "per week" | "per month":
+            return _rate(value, unit)
+        case "per second":
+            return Quantity(_short(value), unit)
         case "ratio":
-            return Quantity(_short(value * 100), "%")
+            return Quantity(_percentage(value * 100), "%") if abs(value) <= 2 else Quantity(_short(value), "times")
         case "points":
-            return Quantity(f"{value:.0f}", "")
+            return Quantity(str(round(value)), "")
+        case "rank":
+            return Quantity(f"#{value:,.0f}", "")
+        case "dollars":
+            return Quantity(f"{'-' if value < 0 else ''}${_compact(abs(value))}", "")
+        case "yes or no":
+            return Quantity({0.0: "no", 1.0: "yes"}.get(value, _short(value)), "")
         case _:
             return Quantity(_short(value), "")
 
 
+def brief(value: float, unit: str) -> str:
+    """Return a value in as few characters as the labels of a chart have room for: '2.3/week', '1.2 M', '36 h'."""
+    if unit in ("count", "score", "rank", "per second") and abs(value) >= 10_000:
+        return f"{'#' if unit == 'rank' else ''}{_compact(value)}{'/s' if unit == 'per second' else ''}"
+    said = quantity(value, unit)
+    match said.unit:
+        case "per day" | "per week" | "per month":
+            return f"{said.number}/{said.unit[4:]}"
+        case "per second":
+            return f"{said.number}/s"
+        case "times":
+            return f"{said.number}\u00d7"
+        case "month" | "months":
+            return f"{said.number}{NO_BREAK}mo"
+        case _:
+            return str(said)
+
+
+def span(low: float, high: float, unit: str) -> str:
+    """Return a range in words, its unit once where both ends have the same: '22.7 to 51.1 h'."""
+    first, last = quantity(low, unit), quantity(high, unit)
+    return f"{first.number} to {last}" if first.unit == last.unit else f"{first} to {last}"
+
+
+def odds(share: float) -> str:
+    """Return a probability in words that promise no more than it can: 'under 1 %', '37 %', 'over 99 %'."""
+    if share < 0.01:
+        return f"under 1{NO_BREAK}%"
+    if share > 0.99:
+        return f"over 99{NO_BREAK}%"
+    return f"{share * 100:.0f}{NO_BREAK}%"
+
+
+def status(name: str) -> tuple[str, str, str]:
+    """Return glyph, word and colour role of the state of a goal or a gate; one that is not known keeps its own name."""
+    word = name.replace("_", " ").strip().lower()
+    return STATUSES.get(word, ("?", word[:1].upper() + word[1:] if word else "Unknown", "calm"))
+
+
+def light(band: str | None) -> tuple[str, str, str]:
+    """Return glyph, word and colour role of a band of a traffic light; None is a value that is in none."""
+    return STATUSES["unknown"] if band is None else LIGHTS.get(band, ("", band[:1].upper() + band[1:], "calm"))
+
+
+def state(name: str) -> str:
+    """Return the state of a figure as tables say it."""
+    return STATES.get(name, f"not{NO_BREAK}known")
+
+
 def _duration(hours: float) -> Quantity:
+    if hours < 0:
+        said = _duration(-hours)
+        return Quantity(f"-{said.number}", said.unit)
     if hours == 0:
         return Quantity("0", "h")
     if hours * 60 < 59.5:
@@ -74,12 +160,28 @@ def _duration(hours: float) -> Quantity:
     return Quantity(_short(hours / HOURS_PER_DAY), "d")
 
 
-def _rate(per_day: float) -> Quantity:
-    if per_day == 0 or per_day >= 0.95:
-        return Quantity(_short(per_day), "per day")
-    if per_day * 7 >= 0.95:
-        return Quantity(_short(per_day * 7), "per week")
-    return Quantity(_short(per_day * DAYS_PER_MONTH), "per month")
+def _rate(value: float, unit: str) -> Quantity:
+    slower = {"per day": ("per week", 7.0), "per week": ("per month", DAYS_PER_MONTH / 7)}
+    while 0 < value < 0.95 and unit in slower:
+        unit, times = slower[unit]
+        value *= times
+    return Quantity(_short(value), unit)
+
+
+def _percentage(value: float) -> str:
+    """A percentage; close to a hundred with the figures that tell 99.9 from 99.99, and never rounded up to it."""
+    if not 99 <= value < 100:
+        return _short(value)
+    nines = min(3, 2 + math.floor(-math.log10(100 - value)))
+    return f"{math.floor(value * 10**nines + 1e-6) / 10**nines:.{nines}f}".rstrip("0").removesuffix(".")
+
+
+def _compact(value: float) -> str:
+    """'9,800', '12.4 k', '3.1 M'."""
+    for size, letter in ((1e9, "bn"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size * 0.9995:
+            return f"{value / (1e3 if letter == 'k' else size):.3g}{NO_BREAK}{letter}"
+    return _short(value)
 
 
 def _short(value: float) -> str:
@@ -87,7 +189,9 @@ def _short(value: float) -> str:
     if abs(value) >= 9.95:
         return f"{value:,.0f}"
     if 0 < abs(value) < 0.05:
-        return f"{value:.2f}" if abs(value) >= 0.005 else "under 0.01"
+        if abs(value) >= 0.005:
+            return f"{value:.2f}"
+        return "under 0.01" if value > 0 else "0"
     return f"{value:.1f}".removesuffix(".0")
 
 
@@ -139,21 +243,42 @@ class Change:
 def change(before: float, now: float, metric: MetricInfo) -> Change:
     """Say how a value moved, and whether that is good.
 
-    A ratio moves in percentage points, everything else in per cent of what it was. A move of under 2.5 per
-    cent (half a point) counts as none.
+    A ratio moves in percentage points, points in points, a rank in places, what may be negative by its amount, and
+    everything else in per cent of what it was. A move of under 2.5 per cent (half a point) counts as none.
     """
     difference = now - before
-    if metric.unit == "ratio":
-        size, is_small = f"{_short(abs(difference) * 100)}{NO_BREAK}points", abs(difference) < 0.005
-    elif before == 0:
-        size, is_small = f"from {quantity(before, metric.unit)}", difference == 0
-    else:
-        share = abs(difference) / abs(before)
-        size, is_small = f"{_short(share * 100)}{NO_BREAK}%", share < 0.025
+    if metric.unit == "yes or no":
+        if difference == 0:
+            return Change("≈", "the same as", "calm")
+        return _moved(difference, f"changed from {quantity(before, metric.unit)}", metric)
+    size, is_small = _size(before, difference, metric.unit)
     if is_small:
         return Change("≈", "about the same as", "calm")
-    glyph, word = ("▲", "higher than") if difference > 0 else ("▼", "lower than")
+    if size is None:
+        return _moved(difference, f"{'up' if difference > 0 else 'down'} from {quantity(before, metric.unit)}", metric)
+    return _moved(difference, f"{size} {'higher' if difference > 0 else 'lower'} than", metric)
+
+
+def _size(before: float, difference: float, unit: str) -> tuple[str | None, bool]:
+    """Return how large a difference is in words (None: there is no such size), and whether it counts as none."""
+    if unit == "ratio":
+        return f"{_short(abs(difference) * 100)}{NO_BREAK}points", abs(difference) < 0.005
+    if unit == "points":
+        word = "point" if abs(difference) == 1 else "points"
+        return f"{_short(abs(difference))}{NO_BREAK}{word}", abs(difference) < 0.5
+    if unit == "rank":
+        return count(round(abs(difference)), "place"), difference == 0
+    if before == 0:
+        return None, difference == 0
+    if before < 0 or before + difference < 0:
+        return _short(abs(difference)), abs(difference) < 0.025 * abs(before)
+    share = abs(difference) / before
+    return f"{_short(share * 100)}{NO_BREAK}%", share < 0.025
+
+
+def _moved(difference: float, text: str, metric: MetricInfo) -> Change:
+    glyph = "▲" if difference > 0 else "▼"
     if metric.direction == "neutral":
-        return Change(glyph, f"{size} {word}", "calm")
+        return Change(glyph, text, "calm")
     is_better = (difference > 0) == (metric.direction == "higher")
-    return Change(glyph, f"{size} {word}", "better" if is_better else "worse")
+    return Change(glyph, text, "better" if is_better else "worse")

@@ -139,9 +139,31 @@ def test_a_message_says_everything_that_is_known(busy: sa.Engine) -> None:
         "\n"
         "Acknowledge: https://alerts.example.org/alerts/17?token=t\n"
         "Runbook: https://wiki.example.org/failures\n"
-        "Site: https://metrics.example.org\n"
+        "Site: https://metrics.example.org/repo/acme.api.html#chart-change_failure_rate\n"
         "Dagster: https://dagster.example.org/assets/metrics/dora_daily?view=partitions&partition=2026-01-06"
     )
+
+
+@pytest.mark.parametrize(
+    ("facts", "page"),
+    [
+        ({"subject": "Acme/<b>"}, "/repo/acme-b-35a721.html#chart-change_failure_rate"),
+        ({"subject_kind": "portfolio", "subject": "acme"}, "/alerts.html"),
+        ({"subject_kind": "pipeline", "subject": "acme/api issues", "metric": ""}, "/data-quality.html"),
+        # A team's page is for the team alone, and stands elsewhere.
+        ({"subject_kind": "team", "subject": "payments"}, ""),
+    ],
+)
+def test_the_link_to_the_site_leads_to_what_the_alert_is_about(
+    warehouse: sa.Engine, facts: dict[str, Any], page: str
+) -> None:
+    links = compose(warehouse, FACTS | facts, RULE, SETTINGS).links
+    assert [link.url for link in links if link.label == "Site"] == [f"https://metrics.example.org{page}"]
+
+
+def test_a_message_about_many_links_to_the_page_of_alerts() -> None:
+    message = compose_group([FACTS, FACTS | {"subject": "acme/web", "alert_id": 18}], RULE, SETTINGS)
+    assert [link.url for link in message.links if link.label == "Site"] == ["https://metrics.example.org/alerts.html"]
 
 
 def test_the_data_is_the_message_as_facts(busy: sa.Engine) -> None:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from metrics_assets.alerting.rules import evaluate
 from metrics_assets.alerting.states import acknowledge, record
-from metrics_assets.assets.reports import _alerts
+from metrics_assets.assets.site.open_alerts import alert_anchor, open_alerts
 from metrics_assets.catalogue.alerts import MilestoneRule, Rule, ThresholdRule
 from metrics_assets_tests.alerting.conditions import settings
 
@@ -48,7 +48,7 @@ def evaluated(engine: sa.Engine, day: date) -> datetime:
 
 
 def shown(engine: sa.Engine, day: date) -> list[tuple[Any, ...]]:
-    frame: pd.DataFrame = _alerts(engine, RULES, day)
+    frame: pd.DataFrame = open_alerts(engine, RULES, day)
     return [(row.rule, row.state, row.opened_on, row.value, row.text) for row in frame.itertuples()]
 
 
@@ -78,3 +78,22 @@ def test_the_open_alerts_of_a_day(warehouse: sa.Engine) -> None:
     # The site of a day that is built anew shows what it showed.
     assert shown(warehouse, DAY) == first
     assert shown(warehouse, second) == [("failing", "acknowledged", DAY, 0.2, between)]
+
+
+def test_alerts_of_a_team_are_for_its_own_page(warehouse: sa.Engine) -> None:
+    figures(warehouse, "change_failure_rate", 0.5)
+    with warehouse.begin() as connection:
+        connection.execute(
+            sa.text(
+                "insert into ops.alerts (rule, metric, subject_kind, subject, severity, state, opened_on, "
+                "last_evaluated_on, fired_at, text) values ('failing', 'change_failure_rate', 'team', 'heron', "
+                "'warning', 'firing', :day, :day, :day, 'It fails.')"
+            ),
+            {"day": DAY},
+        )
+    (row,) = open_alerts(warehouse, RULES, DAY).itertuples()
+    assert (row.subject_kind, row.subject, row.metric) == ("repository", "acme/api", "change_failure_rate")
+    assert row.anchor == alert_anchor("failing", "repository", "acme/api", "change_failure_rate")
+    every = open_alerts(warehouse, RULES, DAY, teams=True)
+    assert sorted(every["subject"]) == ["acme/api", "heron"]
+    assert every["anchor"].is_unique

@@ -125,10 +125,12 @@ def test_north_stars_say_why(tmp_path: Path, catalogue: Catalogue) -> None:
 
 
 def test_packs_have_a_head_of_their_own(tmp_path: Path) -> None:
-    text = "pack: growth\ntitle: Growth\ndescription: D\nnot_covered: {S0-16: Nobody publishes it.}\nother: [S0-17]\n"
+    text = "pack: growth\ntitle: Growth\ndescription: D\nnot_covered: {S0-16: Nobody publishes it.}\n"
+    text += "elsewhere: {S0-17: [page goals]}\n"
     (tmp_path / "growth.yaml").write_text(text)
     pack = load_packs(tmp_path)["growth"]
-    assert (pack.metrics, pack.not_covered, pack.other) == ((), {"S0-16": "Nobody publishes it."}, ("S0-17",))
+    assert (pack.metrics, pack.not_covered) == ((), {"S0-16": "Nobody publishes it."})
+    assert pack.elsewhere == {"S0-17": ("page goals",)}
 
 
 @pytest.mark.parametrize(

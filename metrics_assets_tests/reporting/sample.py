@@ -2,51 +2,89 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import random
-from collections.abc import Iterable
-from datetime import date, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
-import pandas as pd
-
+from metrics_assets import addresses
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.catalogue.tiers import load_tiers
 from metrics_assets.reporting.data import (
-    ALERT_COLUMNS,
-    ANOMALY_COLUMNS,
     FOUR_KEYS,
-    OVERVIEW_METRICS,
-    TIER_COLUMNS,
-    VALUE_COLUMNS,
+    REWORK,
+    Anomaly,
+    Backtest,
+    Forecast,
+    ForecastPoint,
     MetricInfo,
-    OverviewData,
-    RepositoryInfo,
+    Point,
+    Series,
+    SiteInfo,
+    Target,
     TierBand,
 )
+from metrics_assets.reporting.pages.delivery_data import QUICK_CHECK, DeliveryData, Failure, TierSet
+from metrics_assets.reporting.pages.key_figures import CATEGORIES, Compared, KeyFigures
+from metrics_assets.reporting.pages.overview import DayStatus, OverviewData
+from metrics_assets.reporting.pages.repository_data import (
+    DAILY_DAYS,
+    STAGES,
+    TRENDS,
+    Component,
+    Day,
+    Facts,
+    Health,
+    Part,
+    Peer,
+    RepositoryData,
+    Steps,
+)
+from metrics_assets.reporting.pages.summaries import (
+    RESPONSE,
+    STARS,
+    SUMMARY_METRICS,
+    Figure,
+    GateStand,
+    OpenAlert,
+    Summary,
+    Told,
+    tier_of,
+)
+from metrics_assets.reporting.verdict import Goal
 
 LAST = date(2026, 11, 20)
-START = date(2026, 4, 1)
+START = date(2025, 11, 1)
+WEEKS = 53
+TIER_KEYS = ("deployment_frequency", "lead_time_hours", "change_failure_rate", "recovery")
 
-# repository -> the four keys, rework and health at the end; None is unknown, a string too few
+# repository -> the four keys, rework, health, stars and first response; None is unknown, a string too few
 TYPICAL: dict[str, tuple[float | str | None, ...]] = {
-    "aurora/gateway": (2.4, 31.0, 0.074, 3.3, 0.05, 82),
-    "aurora/billing": (0.6, 196.0, 0.46, 30.0, 0.21, 58),
-    "aurora/search": (1.3, 52.0, 0.19, 6.8, 0.11, 74),
-    "aurora/design-system": (0.11, 260.0, 0.0, None, "2", 91),
-    "aurora/notifications": (0.36, 9.5, "2", 0.4, 0.0, 66),
-    "aurora/notebooks": (None, None, None, None, None, 45),
+    "aurora/gateway": (2.4, 31.0, 0.074, 3.3, 0.05, 82.0, 4200.0, 2.1),
+    "aurora/billing": (0.6, 196.0, 0.46, 30.0, 0.21, 58.0, 12.0, 30.0),
+    "aurora/search": (1.3, 52.0, 0.19, 6.8, 0.11, 74.0, 700.0, 9.0),
+    "aurora/design-system": (0.11, 260.0, 0.0, None, "2", 91.0, 1500.0, "1"),
+    "aurora/notifications": (0.36, 9.5, "2", 0.4, 0.0, 66.0, 80.0, 5.0),
+    "aurora/notebooks": (None, None, None, None, None, 45.0, 3.0, None),
 }
+PORTFOLIO = (1.1, 96.0, 0.17, 5.4, 0.1)
 
 
-def catalogue_metrics() -> dict[str, MetricInfo]:
-    fields = [field.name for field in dataclasses.fields(MetricInfo)]
-    known = load_catalogue().metrics
-    return {key: MetricInfo(**{name: getattr(known[key], name) for name in fields}) for key in OVERVIEW_METRICS}
+@cache
+def metrics() -> Mapping[str, MetricInfo]:
+    return {
+        key: MetricInfo(
+            key, metric.title, metric.definition, metric.formula, metric.unit, metric.direction, metric.window,
+            metric.unknown, metric.minimum_n, metric.source,
+        )
+        for key, metric in load_catalogue().metrics.items()
+    }  # fmt: skip
 
 
-def catalogue_bands() -> dict[str, tuple[TierBand, ...]]:
+@cache
+def bands() -> Mapping[str, tuple[TierBand, ...]]:
     found: dict[str, tuple[TierBand, ...]] = {}
     for band in load_tiers().bands:
         if band.tier_set == "standard":
@@ -54,119 +92,253 @@ def catalogue_bands() -> dict[str, tuple[TierBand, ...]]:
     return found
 
 
-def tier_of(value: float, bands: Iterable[TierBand]) -> str:
-    return next(
-        band.tier
-        for band in bands
-        if (band.at_least is None or value >= band.at_least) and (band.below is None or value < band.below)
-    )
-
-
-def overview_data(**changes: Any) -> OverviewData:
-    """Eight repositories; `changes` replaces fields of the result."""
-    repositories = (
-        RepositoryInfo("aurora/gateway", "platform", "active", "deployments"),
-        RepositoryInfo("aurora/billing", "payments", "active", "deployments"),
-        RepositoryInfo("aurora/search", "discovery", "active", "workflow_runs"),
-        RepositoryInfo("aurora/design-system", "web", "active", "releases"),
-        RepositoryInfo("aurora/notifications", "platform", "active", "deployments"),
-        RepositoryInfo("aurora/notebooks", None, "active", None),
-        RepositoryInfo("aurora/legacy-portal", "web", "archived", "deployments"),
-        RepositoryInfo("aurora/new-idea", "discovery", "empty", None),
-    )
+def site(**changes: Any) -> SiteInfo:
     fields: dict[str, Any] = {
-        "portfolio": "aurora",
+        "portfolio": "Aurora",
         "data_through": LAST,
         "start": START,
-        "tier_source": "standard bands of requirements S4-14 to S4-17",
-        "metrics": catalogue_metrics(),
-        "bands": catalogue_bands(),
-        "repositories": repositories,
-        "values": values_frame(TYPICAL),
-        "tiers": tiers_frame(TYPICAL),
-        "alerts": alerts_frame(),
-        "anomalies": anomalies_frame(),
-        "problems": ("aurora/billing: pull requests incomplete, 212 of 240 collected",),
+        "tier_source": "standard bands",
+        "problems": (),
         "run": "5f3a91c2",
+        "pages": frozenset(
+            {
+                addresses.OVERVIEW, addresses.DELIVERY, addresses.REPOSITORIES, addresses.GOALS, addresses.RELEASES,
+                addresses.ALERTS, addresses.INSIGHTS, addresses.METHOD,
+                *(addresses.repository(name) for name in (*TYPICAL, "aurora/legacy", "aurora/new-idea")),
+            }
+        ),
+    }  # fmt: skip
+    return SiteInfo(**{**fields, **changes})
+
+
+def days() -> list[date]:
+    return [LAST - timedelta(weeks=weeks) for weeks in reversed(range(WEEKS))]
+
+
+def series(
+    metric: str, end: float | str | None, *, subject: str = "Aurora", kind: str = "portfolio", **changes: Any
+) -> Series:
+    """53 weeks that end with a value: None is unknown in all of them, a string too few with that n."""
+    fields: dict[str, Any] = {
+        "metric": metrics()[metric],
+        "subject_kind": kind,
+        "subject": subject,
+        "points": _points(metric, subject, end),
+        "tier": tier_of(end, bands().get(metric, ())) if isinstance(end, float) else None,
+        "bands": bands().get(metric, ()),
+    }
+    return Series(**{**fields, **changes})
+
+
+def weeks_of(metric: str, values: Sequence[float | None], **changes: Any) -> Series:
+    """A series of these values, the last of which is that of the last day."""
+    points = tuple(
+        Point(LAST - timedelta(weeks=len(values) - 1 - index), value, 9 if value is not None else None,
+              "unknown" if value is None else "ok")
+        for index, value in enumerate(values)
+    )  # fmt: skip
+    last = values[-1] if values else None
+    tier = tier_of(last, bands().get(metric, ()))
+    fields: dict[str, Any] = {"points": points, "tier": tier}
+    return series(metric, None, **{**fields, **changes})
+
+
+def full_series(metric: str, end: float, **changes: Any) -> Series:
+    """A series with everything that a chart can show."""
+    spread = [end * factor for factor in (0.8, 1.0, 1.3)]
+    fields: dict[str, Any] = {
+        "anomalies": tuple(
+            Anomaly(
+                LAST - timedelta(days=days), end * 3, end, "warning", "spike", f"{metric} was unusual.", "release 1.2"
+            )
+            for days in (10, 40, 90)
+        ),
+        "forecast": Forecast(
+            LAST,
+            tuple(ForecastPoint(LAST + timedelta(weeks=weeks), *spread) for weeks in range(1, 14)),
+            tuple(
+                Backtest(days, LAST + timedelta(days=days), *spread, "pooled", 60, 0.1, 0.13, 0.81, True)
+                for days in (7, 30, 90, 180)
+            ),
+        ),
+        "target": Target("A goal", end * 0.9, "at_most", "at risk", date(2026, 12, 31)),
+    }
+    return series(metric, end, **{**fields, **changes})
+
+
+def _points(metric: str, subject: str, end: float | str | None) -> tuple[Point, ...]:
+    dice = random.Random(f"{metric} {subject}")
+    points = []
+    for index, on in enumerate(days()):
+        if end is None:
+            points.append(Point(on, None, 0, "unknown"))
+        elif isinstance(end, str):
+            points.append(Point(on, None, int(end), "too_few"))
+        else:
+            left = WEEKS - 1 - index
+            value = end * math.exp(dice.gauss(0, 0.2) * min(1, left / 4))
+            points.append(Point(on, value, 20, "provisional" if left == 0 else "ok", value * 0.8, value * 1.2))
+    return tuple(points)
+
+
+def figure(metric: str, end: float | str | None) -> Figure:
+    if isinstance(end, str):
+        return Figure(None, int(end), "too_few")
+    if end is None:
+        return Figure(None, 0, "unknown")
+    tier = tier_of(end, bands().get(metric, ())) if metric in FOUR_KEYS else None
+    light: Any = None
+    if metric == STARS:
+        light = "green" if end >= 1000 else "yellow" if end >= 500 else "red"
+    if metric == RESPONSE:
+        light = "green" if end < 4 else "yellow" if end < 24 else "red"
+    return Figure(end, 20, "ok", tier, light)
+
+
+def summary(repository: str, ends: Sequence[float | str | None], **changes: Any) -> Summary:
+    fields: dict[str, Any] = {
+        "repository": repository,
+        "state": "active",
+        "ships_by": "deployments" if ends and ends[0] is not None else None,
+        "figures": {metric: figure(metric, end) for metric, end in zip(SUMMARY_METRICS, ends, strict=False)},
+        "health_weeks": tuple(60.0 + week for week in range(26)),
+    }
+    return Summary(**{**fields, **changes})
+
+
+def summaries() -> tuple[Summary, ...]:
+    """Six active repositories, one that is archived and one that is empty."""
+    active = [summary(name, ends) for name, ends in TYPICAL.items()]
+    return (*active, summary("aurora/legacy", (), state="archived"), summary("aurora/new-idea", (), state="empty"))
+
+
+def alert(rule: str, subject: str, severity: str = "warning", **changes: Any) -> OpenAlert:
+    fields: dict[str, Any] = {
+        "rule": rule,
+        "title": rule.replace("_", " ").capitalize(),
+        "subject_kind": "repository",
+        "subject": subject,
+        "metric": "lead_time_hours",
+        "severity": severity,
+        "state": "firing",
+        "opened_on": date(2026, 11, 17),
+        "text": f"{rule} holds.",
+        "anchor": f"alert-{rule}-00000000",
+    }
+    return OpenAlert(**{**fields, **changes})
+
+
+def goal(goal: str, value: float | None, status: str, **changes: Any) -> Goal:
+    fields: dict[str, Any] = {
+        "goal": goal,
+        "title": goal.replace("_", " ").capitalize(),
+        "subject_kind": "portfolio",
+        "subject": "Aurora",
+        "metric": "lead_time_hours",
+        "value": value,
+        "target": 24.0,
+        "comparison": "below",
+        "status": status,
+        "reason": "as the figures say",
+    }
+    return Goal(**{**fields, **changes})
+
+
+def key_figures() -> KeyFigures:
+    known = {STARS: (4022.0, 3579.0, 2794.0), "bugs_open": (21.0, 23.0, 0.0)}
+    categories = tuple(
+        (name, tuple(_compared(key, known.get(key, (None, None, None))) for key in keys if key in metrics()))
+        for name, keys in CATEGORIES.items()
+    )
+    stars = (_compared("performance_weighted_adoption", (1.4, None, 1.0), "Fast, and chosen for it."),)
+    return KeyFigures(date(2026, 10, 20), date(2026, 8, 20), stars, categories)
+
+
+def _compared(metric: str, values: Sequence[float | None], why: str = "") -> Compared:
+    return Compared(metrics()[metric], *(figure(metric, value) for value in values), why)
+
+
+def overview(**changes: Any) -> OverviewData:
+    fields: dict[str, Any] = {
+        "keys": tuple(full_series(key, end) for key, end in zip((*FOUR_KEYS, REWORK), PORTFOLIO, strict=True)),
+        "metrics": metrics(),
+        "summaries": summaries(),
+        "alerts": (
+            alert("low_deployment_activity", "aurora/notifications"),
+            alert("lead_time_bottleneck", "aurora/billing", "critical", state="acknowledged"),
+        ),
+        "goals": (goal("lead_time", 96.0, "off track"), goal("stars", 30.0, "met"), goal("later", None, "unknown")),
+        "key_figures": key_figures(),
+        "insights": tuple(Told("portfolio", "Aurora", LAST, f"Sentence {n}.", "Act.") for n in range(5)),
+        "gates": (GateStand("beta", "Beta", "repository", "aurora/gateway", "failed", 60.0, ("Docs",)),),
+        "status": DayStatus("issues"),
     }
     return OverviewData(**{**fields, **changes})
 
 
-def large_data(size: int) -> OverviewData:
-    """A portfolio of that many measured repositories."""
-    pattern = list(TYPICAL.values())[:5]
-    typical = {f"aurora/service-number-{i:02d}": pattern[i % 5] for i in range(size)}
-    repositories = tuple(
-        RepositoryInfo(name, f"team-{i % 7}", "active", "deployments") for i, name in enumerate(typical)
-    )
-    return overview_data(
-        repositories=repositories, values=values_frame(typical), tiers=tiers_frame(typical), problems=()
-    )
+def repository_series(name: str = "aurora/gateway", *, end: float = 31.0) -> dict[str, Series]:
+    keys = [*TRENDS, *(stage for stage in STAGES if stage not in TRENDS)]
+    return {key: full_series(key, end, subject=name, kind="repository") for key in keys if key in metrics()}
 
 
-def values_frame(typical: dict[str, tuple[float | str | None, ...]]) -> pd.DataFrame:
-    rows = []
-    days = [START + timedelta(days=i) for i in range((LAST - START).days + 1)]
-    for repository, ends in typical.items():
-        for metric, end in zip(OVERVIEW_METRICS, ends, strict=True):
-            rows += _series(repository, metric, end, days)
-    frame = pd.DataFrame(rows, columns=list(VALUE_COLUMNS))
-    frame["date"] = pd.to_datetime(frame["date"])
-    return frame
+def repository(name: str = "aurora/gateway", **changes: Any) -> RepositoryData:
+    fields: dict[str, Any] = {
+        "summary": summary(name, TYPICAL.get(name, TYPICAL["aurora/gateway"])),
+        "facts": Facts("The way in.", "main", date(2020, 1, 1), "v1.2", date(2026, 11, 1), LAST, "v1.2", ("pypi: gw",)),
+        "parts": (Part("service", f"{name}#edge", "deployments", {key: figure(key, 1.0) for key in FOUR_KEYS}),),
+        "steps": Steps(
+            days_observed=28,
+            window={"merged": 25, "shipped": 20, "waiting": 3, "baseline": 0, "untied": 2},
+            shipped_in_window=22,
+            changes=(("shipped", None, 300), ("untied", "its commit is in no deployment", 7)),
+            succeeded=80,
+            failed=4,
+            deployments_in_window=20,
+            failing_in_window=2,
+            failures=(("incident", 5), ("revert", 1)),
+            incidents=(("time", 1), ("sha", 3), (None, 2)),
+        ),
+        "week": {"lead_time_hours": figure("lead_time_hours", 30.0)},
+        "days": tuple(
+            Day(LAST - timedelta(days=left), 1, 0, dict.fromkeys(FOUR_KEYS, 1.0))
+            for left in reversed(range(DAILY_DAYS))
+        ),
+        "peers": (Peer("lead_time_hours", 2, 6, 0.8, 52.0),),
+        "health": Health(
+            82.0, 0.85, 1,
+            (
+                Component("contributor_growth", "ok", 1.1, 26, 80.0, 15.0, 14.1),
+                Component("fork_growth", "unknown", None, None, None, 15.0, None),
+            ),
+        ),
+        "alerts": (alert("lead_time_bottleneck", name),),
+        "anomalies": ((metrics()["issues_opened"], Anomaly(LAST, 40.0, 6.0, "warning", "spike", "40 issues.", None)),),
+        "insights": (Told("repository", name, LAST, "The bottleneck is review.", "Make them smaller."),),
+        "gates": (GateStand("beta", "Beta", "repository", name, "failed", 60.0, ("Docs", "Tests")),),
+    }  # fmt: skip
+    return RepositoryData(**{**fields, **changes})
 
 
-def _series(repository: str, metric: str, end: float | str | None, days: list[date]) -> list[tuple[object, ...]]:
-    dice = random.Random(f"{repository} {metric}")
-    drift, wave = dice.uniform(-0.5, 0.5), dice.uniform(10, 30)
-    rows: list[tuple[object, ...]] = []
-    level = 0.0
-    for index, on in enumerate(days):
-        left = len(days) - 1 - index
-        level = 0.9 * level + dice.gauss(0, 0.05)
-        is_hole = repository.endswith("search") and 60 < left < 100 and metric != "health_score"
-        if end is None or is_hole:
-            rows.append((repository, metric, on, None, 0, "unknown"))
-        elif isinstance(end, str):
-            rows.append((repository, metric, on, 0.5, int(end), "too_few"))
-        else:
-            shape = math.exp((drift * left / len(days) + 0.12 * math.sin(left / wave) + level) * min(1, left / 14))
-            value = min(100.0, end * shape) if metric == "health_score" else end * shape
-            state = "provisional" if left < 3 and metric != "health_score" else "ok"
-            rows.append((repository, metric, on, value, max(3, int(20 * shape)), state))
-    return rows
-
-
-def tiers_frame(typical: dict[str, tuple[float | str | None, ...]]) -> pd.DataFrame:
-    bands = catalogue_bands()
-    rows = [
-        (repository, metric, tier_of(value, bands[metric]))
-        for repository, ends in typical.items()
-        for metric, value in zip(OVERVIEW_METRICS, ends, strict=True)
-        if metric in FOUR_KEYS and isinstance(value, float)
-    ]
-    return pd.DataFrame(rows, columns=list(TIER_COLUMNS))
-
-
-def alerts_frame() -> pd.DataFrame:
-    rows = [
-        ("low_deployment_activity", "Low deployment activity", "aurora/notifications", "warning", "firing",
-         pd.Timestamp("2026-11-17"), 2.0, 9, 9.0, "2 deployments in 7 days, 9 in the 7 before (78 % fewer)."),
-        ("lead_time_bottleneck", "Lead time bottleneck", "aurora/billing", "critical", "acknowledged",
-         pd.Timestamp("2026-11-12"), 640.0, 5, 196.0,
-         "Changes of the last week took 27 d to ship, 3.3 times the usual 8.2 d."),
-        ("low_deployment_activity", "Low deployment activity", "aurora/gateway", "warning", "resolved",
-         pd.Timestamp("2026-10-01"), 2.0, 9, 9.0, "This one is over."),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(ALERT_COLUMNS))
-
-
-def anomalies_frame() -> pd.DataFrame:
-    rows = [
-        ("deployments_succeeded", "aurora/gateway", pd.Timestamp("2026-11-18"), 14.0, 2.3, "warning", "spike",
-         "14 deployments, 2.3 expected for a Wednesday: six times the usual."),
-        ("lead_time_hours", "aurora/billing", pd.Timestamp("2026-11-14"), 212.0, 120.0, "critical", "spike",
-         "8.8 d where 5 d was expected."),
-        ("issues_opened", "aurora/search", pd.Timestamp("2026-11-02"), 40.0, 6.0, "info", "spike",
-         "Older than a week: not listed."),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=list(ANOMALY_COLUMNS))
+def delivery(**changes: Any) -> DeliveryData:
+    keys = dict(zip((*FOUR_KEYS, REWORK), PORTFOLIO, strict=True))
+    of_all = {key: full_series(key, end) for key, end in keys.items()}
+    of_all |= {key: series(key, 10.0) for key in STAGES}
+    of_all |= {key: series(key, 7.0) for key in QUICK_CHECK}
+    fields: dict[str, Any] = {
+        "series": of_all,
+        "metrics": metrics(),
+        "summaries": summaries(),
+        "hours": {(1, 9): (12, 1), (5, 16): (3, 2)},
+        "signals": (("incident", 3), ("revert", 1)),
+        "failures": (
+            Failure("aurora/billing", "v9", ("incident", "revert"), datetime(2026, 11, 3, 8, tzinfo=UTC), None, None),
+            Failure("aurora/search", None, ("rollback",), datetime(2026, 11, 9, 8, tzinfo=UTC),
+                    datetime(2026, 11, 9, 10, tzinfo=UTC), 2.0),
+        ),
+        "tier_sets": (
+            TierSet("standard", None, "standard bands", dict.fromkeys(TIER_KEYS, "high"), "unknown", 4),
+            TierSet("2021", 2021, "a report", dict.fromkeys(TIER_KEYS, "elite"), "low", 4),
+        ),
+        "industry": {"lead_time_hours": 5.5, "deployment_frequency": 4.8, "failed_deployment_recovery_hours": 7.4},
+    }  # fmt: skip
+    return DeliveryData(**{**fields, **changes})

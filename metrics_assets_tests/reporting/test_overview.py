@@ -6,223 +6,198 @@ import csv
 import io
 import re
 from dataclasses import replace
-from datetime import date, timedelta
-from html.parser import HTMLParser
 
-import pandas as pd
 import pytest
 
-from metrics_assets.reporting.data import OverviewData, RepositoryInfo
-from metrics_assets.reporting.figures import Figures
-from metrics_assets.reporting.pages.overview import overview_files, render_overview
-from metrics_assets.reporting.frame import NavPage, static_files
+from metrics_assets import addresses
+from metrics_assets.reporting.data import FOUR_KEYS, REWORK
+from metrics_assets.reporting.pages.key_figure_rows import change_cell
+from metrics_assets.reporting.pages.key_figures import KeyFigures
+from metrics_assets.reporting.pages.overview import SHOWN_REPOSITORIES, OverviewData, overview_files, render_overview
+from metrics_assets.reporting.pages.summaries import Summary, Told, by_attention, spread, subject_href
 
 from . import sample
-
-HOSTILE = ("acme/<script>alert(1)</script>\"'", "=1+1/🦊 & {{ 7*7 }}", "x" * 300 + "/" + "y" * 300)
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the text of each table row by its id."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.rows: dict[str, str] = {}
-        self._row = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag == "tr":
-            self._row = dict(attrs).get("id") or ""
-
-    def handle_data(self, data: str) -> None:
-        self.rows[self._row] = self.rows.get(self._row, "") + data
-
-    def row(self, repository: str) -> str:
-        readable = "repo-" + repository.replace("/", "-")
-        return " ".join(next(text for key, text in self.rows.items() if key.startswith(readable)).split())
+from .page_reader import read_harmless
+from .samples import HOSTILE
 
 
-def hostile_data() -> OverviewData:
-    typical = dict(zip(HOSTILE, list(sample.TYPICAL.values())[:3], strict=True))
-    alerts, anomalies = sample.alerts_frame(), sample.anomalies_frame()
-    alerts["subject"] = alerts["title"] = alerts["text"] = HOSTILE[0]
-    anomalies["subject"] = anomalies["explanation"] = HOSTILE[0]
-    return sample.overview_data(
-        portfolio=HOSTILE[0],
-        repositories=tuple(RepositoryInfo(name, name, "active", name) for name in HOSTILE),
-        values=sample.values_frame(typical),
-        tiers=sample.tiers_frame(typical),
-        alerts=alerts,
-        anomalies=anomalies,
-        problems=HOSTILE,
-        run=HOSTILE[0],
+def words(html: str) -> str:
+    return read_harmless(html).text.replace("\u00a0", " ")
+
+
+def hostile() -> OverviewData:
+    summaries = tuple(
+        sample.summary(f"{HOSTILE}{n}", ends, ships_by=HOSTILE) for n, ends in enumerate(sample.TYPICAL.values())
     )
+    return sample.overview(
+        summaries=summaries,
+        alerts=(sample.alert(HOSTILE, HOSTILE, HOSTILE, title=HOSTILE, text=HOSTILE),),
+        goals=(sample.goal("x", 96.0, "off track", title=HOSTILE, subject_kind="repository", subject=HOSTILE),),
+        insights=(Told("portfolio", HOSTILE, sample.LAST, HOSTILE, HOSTILE),),
+    )
+
+
+def test_the_page_answers_the_five_questions_first() -> None:
+    text = words(render_overview(sample.site(), sample.overview()))
+    head = text.partition("Today:")[0]
+    for said in (
+        "All four keys are High or better.",
+        "Behind in 1 of 2 goals (1 off track); furthest is “Lead time”: 4 d, the goal is under 1 d.",
+        "Still, 2 of 5 rated repositories are Medium or Low in at least one key.",
+        "Against 28 days before,",
+        "6 active repositories (and 1 archived and 1 empty)",
+    ):
+        assert said in head, said
 
 
 def test_the_same_data_gives_the_same_bytes_in_any_order_of_rows() -> None:
-    data = sample.overview_data()
-    shuffled = replace(
-        data,
-        repositories=tuple(reversed(data.repositories)),
-        values=data.values.sample(frac=1, random_state=7),
-        tiers=data.tiers.iloc[::-1],
-        alerts=data.alerts.iloc[::-1],
-        anomalies=data.anomalies.iloc[::-1],
+    data = sample.overview()
+    shuffled = replace(data, summaries=tuple(reversed(data.summaries)), alerts=tuple(reversed(data.alerts)),
+                       goals=tuple(reversed(data.goals)))  # fmt: skip
+    assert render_overview(sample.site(), data) == render_overview(sample.site(), shuffled)
+
+
+def test_each_key_shows_its_own_value_the_median_repository_and_the_tiers() -> None:
+    html = render_overview(sample.site(), sample.overview())
+    tile = words(html).partition("Lead time for changes High")[2][:700]
+    assert tile.startswith(" 4 d")
+    assert "Median of 5 repositories: 2.2 d." in tile
+    assert "2 High" in tile
+    assert 'aria-label="1 Elite, 2 High, 2 Medium, 1 not rated"' in html
+    found = spread(sample.summaries(), sample.metrics()["lead_time_hours"])
+    assert (found.median, found.known, found.unknown, found.too_few, found.not_rated) == (52.0, 5, 1, 0, 1)
+
+
+def test_those_that_need_attention_most_come_first() -> None:
+    names = [one.repository for one in by_attention(sample.summaries())]
+    assert names == [
+        "aurora/billing",  # Low
+        "aurora/design-system",  # Medium
+        "aurora/notifications", "aurora/search", "aurora/gateway",  # High: the least health first
+        "aurora/notebooks",  # nothing is rated
+    ]  # fmt: skip
+    critical = replace(sample.summaries()[5], critical=1)
+    assert by_attention([*sample.summaries()[:5], critical])[0].repository == "aurora/notebooks"
+
+
+def test_attention_lists_five_critical_ones_first_and_says_how_many_more() -> None:
+    text = words(render_overview(sample.site(), sample.overview()))
+    assert text.index("Lead time bottleneck") < text.index("Low deployment activity")
+    assert "since 17 Nov 2026, acknowledged" in text
+    many = tuple(sample.alert(f"rule_{n}", "aurora/billing") for n in range(7))
+    assert "2 more: all of them" in words(render_overview(sample.site(), sample.overview(alerts=many)))
+    assert "No alert is open." in words(render_overview(sample.site(), sample.overview(alerts=())))
+
+
+def test_goals_that_many_repositories_have_are_one_row() -> None:
+    goals = tuple(
+        sample.goal("lead", value, status, title="Lead time in a day", subject_kind="repository", subject=name)
+        for name, value, status in (
+            ("aurora/a", 900.0, "off track"), ("aurora/b", 30.0, "at risk"), ("aurora/c", 3.0, "met"),
+        )
+    )  # fmt: skip
+    text = words(render_overview(sample.site(), sample.overview(goals=goals)))
+    assert "Lead time in a day ✕ Off track in 2 of 3 38 d worst: aurora/a under 1 d 1 of 3" in text
+
+
+def test_key_figures_change_against_a_month_and_a_quarter() -> None:
+    text = words(render_overview(sample.site(), sample.overview()))
+    assert "Against 20 Oct 2026 Against 20 Aug 2026" in text
+    assert "Stars Community 4,022 n 20 ▲ 12 % higher better; it was 3,579 ▲ 44 % higher better; it was 2,794" in text
+    assert "Fast, and chosen for it." in text
+    assert "Not known on any of the three days:" in text
+    metric = sample.metrics()["bugs_open"]
+    from_zero = change_cell(sample.figure("bugs_open", 0.0), sample.figure("bugs_open", 3.0), metric)
+    assert (from_zero.text, from_zero.role, from_zero.under) == ("higher", "bad", "worse; it was 0")
+    gone = change_cell(sample.figure("bugs_open", 3.0), sample.figure("bugs_open", None), metric)
+    assert (gone.text, gone.role) == ("not known now", "dim")
+
+
+def test_three_insights_are_shown_and_the_day_is_told_without_its_line() -> None:
+    text = words(render_overview(sample.site(), sample.overview()))
+    assert "Sentence 2." in text
+    assert "Sentence 3." not in text
+    assert "Today: ! Issues : 2 alerts open (1 critical and 1 warning), 0 of 1 release gate passed." in text
+    unknown = words(render_overview(sample.site(), sample.overview(status=None)))
+    assert "Today: ? Unknown : no status of this day was made." in unknown
+
+
+def test_fifty_repositories_are_shown_and_all_are_in_the_file() -> None:
+    summaries = tuple(sample.summary(f"acme/service-{n:04d}", sample.TYPICAL["aurora/billing"]) for n in range(1000))
+    files = dict(overview_files(sample.site(), sample.overview(summaries=summaries)))
+    html = files[addresses.OVERVIEW]
+    assert isinstance(html, str)
+    assert len(re.findall(r'<tr id="repo-', html)) == SHOWN_REPOSITORIES
+    assert "50 of 1,000 active repositories are shown; all are in the CSV file." in words(html)
+    assert len(html.encode()) < 120_000
+    rows = list(csv.DictReader(io.StringIO(str(files["data/overview.csv"]))))
+    assert len(rows) == 1000
+    assert rows[0]["weakest_tier"] == "low"
+    assert rows[0]["lead_time_hours"] == "196.0"
+
+
+def test_unknown_is_a_word_and_empty_in_the_file() -> None:
+    data = sample.overview(summaries=(sample.summary("aurora/notebooks", sample.TYPICAL["aurora/notebooks"]),))
+    files = dict(overview_files(sample.site(), data))
+    row = words(str(files[addresses.OVERVIEW])).partition("aurora/notebooks")[2]
+    assert row.count("not known") >= 4
+    (of_file,) = csv.DictReader(io.StringIO(str(files["data/overview.csv"])))
+    assert (of_file["lead_time_hours"], of_file["lead_time_hours_state"]) == ("", "unknown")
+
+
+def test_one_word_of_provisional_is_enough_where_all_is() -> None:
+    def provisional(summary: Summary) -> Summary:
+        return replace(
+            summary,
+            figures={
+                key: replace(figure, state="provisional") if figure.value is not None else figure
+                for key, figure in summary.figures.items()
+            },
+        )
+
+    data = sample.overview(summaries=tuple(provisional(one) for one in sample.summaries()))
+    table = words(render_overview(sample.site(), data)).rpartition("Weakest tier first")[2]
+    assert table.count("rovisional") == 1
+
+
+@pytest.mark.parametrize("data", [sample.overview(), hostile()], ids=["sample", "hostile"])
+def test_pages_are_harmless_and_links_lead_to_pages_that_there_are(data: OverviewData) -> None:
+    site = sample.site()
+    files = dict(overview_files(site, data))
+    page = read_harmless(files[addresses.OVERVIEW])
+    for href in page.hrefs:
+        path = href.partition("#")[0]
+        assert not path or path in site.pages or path in files or path.startswith("method"), href
+
+
+def test_hostile_names_cannot_run_in_a_spreadsheet() -> None:
+    data = sample.overview(summaries=(sample.summary("=1+1/x", ()),))
+    files = dict(overview_files(sample.site(), data))
+    (row,) = csv.DictReader(io.StringIO(str(files["data/overview.csv"])))
+    assert row["repository"] == "'=1+1/x"
+
+
+def test_no_repository_no_goal_no_key_still_makes_a_page() -> None:
+    nothing = OverviewData(
+        keys=tuple(sample.series(key, None) for key in (*FOUR_KEYS, REWORK)),
+        metrics=sample.metrics(),
+        summaries=(),
+        alerts=(),
+        goals=(),
+        key_figures=KeyFigures(sample.START, sample.START),
     )
-    assert render_overview(data) == render_overview(shuffled)
+    text = words(render_overview(sample.site(pages=frozenset()), nothing))
+    for said in ("There is no repository yet", "No goal is set.", "No alert is open.", "No north star is set",
+                 "None of the key figures is known yet.", "No repository is active.", "Nothing stood out"):  # fmt: skip
+        assert said in text
+    assert re.search(r"\b0 (%|h|d)\b", text) is None
+    without_keys = replace(nothing, keys=())
+    assert "There is no repository yet" in words(render_overview(sample.site(), without_keys))
 
 
-def test_unknown_and_too_few_are_words_with_reasons_and_never_zero() -> None:
-    page = Page(render_overview(sample.overview_data()))
-
-    assert page.row("aurora/notebooks").count("not known") == 5  # ships by and the four keys
-    assert not re.search(r"\b0\b", page.row("aurora/notebooks"))
-    assert "too few" in page.row("aurora/notifications")
-    assert "2 of 3" in page.row("aurora/notifications")
-    assert "0 %" in page.row("aurora/design-system").replace("\u00a0", " ")  # a true zero stays a zero
-    notes = render_overview(sample.overview_data())
-    for metric in ("deployment_frequency", "lead_time_hours", "failed_deployment_recovery_hours"):
-        assert sample.catalogue_metrics()[metric].unknown in notes
-    assert "it needs at least 3 in 28 days" in notes
-
-
-def test_an_unknown_figure_has_no_value_even_where_the_frame_has_a_number() -> None:
-    data = sample.overview_data()
-    values = data.values.assign(value=0.0, n=0, state="unknown")
-    figures = Figures(replace(data, values=values))
-    assert {figures.on(name, "lead_time_hours").value for name in figures.repositories} == {None}
-    assert figures.median("lead_time_hours").value is None
-
-    html = render_overview(replace(data, values=values, tiers=data.tiers.iloc[:0]))
-    assert "No repository can be rated yet." in html
-    assert 'class="line' not in html
-
-
-def test_a_card_is_the_median_repository_and_counts_tiers() -> None:
-    rows = [("a/a", 10.0, "elite"), ("a/b", 20.0, "elite"), ("a/c", 400.0, "medium")]
-    values = pd.DataFrame(
-        [(name, "lead_time_hours", pd.Timestamp(sample.LAST), value, 9, "ok") for name, value, _ in rows],
-        columns=["repository", "metric", "date", "value", "n", "state"],
-    )
-    tiers = pd.DataFrame(
-        [(name, "lead_time_hours", tier) for name, _, tier in rows], columns=["repository", "metric", "tier"]
-    )
-    repositories = tuple(RepositoryInfo(name, None, "active", "tags") for name in ("a/a", "a/b", "a/c", "a/d"))
-    html = render_overview(sample.overview_data(values=values, tiers=tiers, repositories=repositories))
-
-    tile = html[html.index('href="#def-lead_time_hours"') :].split("</article>")[0]
-    assert '<p class="value">20<span> h' in tile
-    assert "median of 3 repositories" in tile
-    assert "nothing to compare with 28 days before" in tile
-    assert 'aria-label="2 Elite, 1 Medium, 1 not rated"' in tile
-    assert "1 not known: No figure was computed for this day." in tile
-
-
-def test_the_change_compares_only_repositories_known_on_both_days() -> None:
-    before = sample.LAST - timedelta(days=28)
-    rows = [("a/a", before, 10.0), ("a/a", sample.LAST, 5.0), ("a/new", sample.LAST, 900.0)]
-    values = pd.DataFrame(
-        [(name, "lead_time_hours", pd.Timestamp(on), value, 9, "ok") for name, on, value in rows],
-        columns=["repository", "metric", "date", "value", "n", "state"],
-    )
-    repositories = tuple(RepositoryInfo(name, None, "active", "tags") for name in ("a/a", "a/new"))
-    html = render_overview(sample.overview_data(values=values, repositories=repositories))
-    assert "50\u00a0% lower than</b> 28 days before (1 known on both days)" in html
-
-
-def test_hostile_text_stays_text() -> None:
-    files = overview_files(hostile_data())
-    html = files["index.html"]
-    tags = Page(html).tags
-    assert [tag for tag, _ in tags].count("script") == 1
-    assert not [name for _, attributes in tags for name in attributes if name.startswith("on")]
-    assert "{{ 7*7 }}" in html
-    assert "🦊" in html
-    ids = [attributes["id"] for _, attributes in tags if "id" in attributes]
-    assert len(ids) == len(set(ids))
-    first_cells = [row[0] for row in csv.reader(io.StringIO(files["data/overview.csv"]))]
-    assert "'=1+1/🦊 & {{ 7*7 }}" in first_cells
-
-
-@pytest.mark.parametrize("data", [sample.overview_data(), hostile_data()], ids=["sample", "hostile"])
-def test_links_resolve_and_nothing_is_asked_of_other_hosts(data: OverviewData) -> None:
-    files = {**overview_files(data), **static_files()}
-    page = Page(files["index.html"])
-    ids = {attributes["id"] for _, attributes in page.tags if "id" in attributes}
-    links = [attributes[name] or "" for _, attributes in page.tags for name in ("href", "src") if name in attributes]
-    assert links
-    for link in links:
-        assert link == "data:," or (link[1:] in ids if link.startswith("#") else link in files), link
-    for name in ("style.css", "site.js"):
-        assert not re.search(r"https?://|url\(|@import|fetch\(", files[name])
-
-
-def test_each_chart_has_its_sentence_its_table_and_its_file() -> None:
-    files = overview_files(sample.overview_data())
-    charts = files["index.html"].split('<figure class="panel chart"')[1:]
-    assert len(charts) == 4
-    for chart in charts:
-        assert re.search(r'role="img" aria-label="[^"]{40,}"', chart)
-        assert chart.count('<tr><th scope="row">') == 26
-        assert "Download as CSV" in chart
-    trend = list(csv.DictReader(io.StringIO(files["data/trend-lead_time_hours.csv"])))
-    hole = [row for row in trend if row["repository"] == "aurora/notebooks"]
-    assert {row["lead_time_hours"] for row in hole} == {""}
-
-
-def test_attention_lists_what_is_open_and_recent() -> None:
-    html = render_overview(sample.overview_data())
-    assert html.index("Lead time bottleneck") < html.index("Low deployment activity")  # critical first
-    assert "This one is over." not in html
-    assert "Older than a week" not in html
-
-    many = pd.concat([sample.alerts_frame().iloc[:1]] * 7)
-    assert "2 more in" in render_overview(sample.overview_data(alerts=many))
-    nothing = sample.overview_data(alerts=many.iloc[:0], anomalies=sample.anomalies_frame().iloc[:0])
-    assert "No alert is open." in render_overview(nothing)
-
-
-def test_the_state_of_the_checks_is_said() -> None:
-    assert "all checks passed" in render_overview(sample.overview_data(problems=()))
-    assert "checks: not known" in render_overview(sample.overview_data(problems=None))
-    assert "212 of 240 collected" in render_overview(sample.overview_data())
-
-
-def test_archived_and_empty_repositories_are_named_but_not_rated() -> None:
-    page = render_overview(sample.overview_data())
-    assert "Not in the table, archived: aurora/legacy-portal." in page
-    assert 'id="repo-aurora-legacy' not in page
-
-
-def test_an_empty_portfolio_and_a_first_day_still_make_a_page() -> None:
-    data = sample.overview_data()
-    nobody = replace(data, repositories=(), values=data.values.iloc[:0], tiers=data.tiers.iloc[:0])
-    assert "No active repository." in render_overview(nobody)
-    assert "nothing to compare with" in render_overview(replace(data, start=sample.LAST))
-    assert render_overview(replace(data, start=date(2030, 1, 1)))
-
-
-def test_a_catalogue_without_some_of_the_keys_still_makes_a_page() -> None:
-    data = sample.overview_data()
-    only = {"lead_time_hours": data.metrics["lead_time_hours"]}
-    assert render_overview(replace(data, metrics=only))
-
-
-def test_a_missing_column_is_named() -> None:
-    with pytest.raises(ValueError, match="'tiers' of the overview lacks the columns tier"):
-        sample.overview_data(tiers=pd.DataFrame(columns=["repository", "metric"]))
-
-
-def test_later_pages_can_join_the_navigation() -> None:
-    pages = (NavPage("Overview", "index.html"), NavPage("Delivery", "delivery/index.html"))
-    html = render_overview(sample.overview_data(), pages)
-    assert '<a href="index.html" aria-current="page">Overview</a>' in html
-    assert '<a href="delivery/index.html">Delivery</a>' in html
-
-
-def test_pages_stay_small() -> None:
-    assert len(render_overview(sample.large_data(30)).encode()) <= 300_000
-    assert len(static_files()["site.js"].encode()) <= 3 * 1024
+def test_links_lead_to_repositories_of_services_and_environments_and_to_no_team() -> None:
+    site = sample.site()
+    assert subject_href(site, "service", "aurora/gateway#edge") == addresses.repository("aurora/gateway")
+    assert subject_href(site, "environment", "aurora/gateway@staging") == addresses.repository("aurora/gateway")
+    assert subject_href(site, "team", "aurora/gateway") is None
+    assert subject_href(site, "repository", "aurora/unbuilt") is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ def builds(root: Path) -> list[str]:
 
 
 def test_pages_are_served_through_the_link(tmp_path: Path) -> None:
-    index = publish({"index.html": "<p>é</p>", "data/a.csv": b"a\r\n"}, tmp_path)
+    build = publish({"index.html": "<p>é</p>", "data/a.csv": b"a\r\n"}, tmp_path)
+    index = build.index
+    assert (build.files, build.pages, build.bytes, build.largest, build.largest_bytes) == (2, 1, 12, "index.html", 9)
     assert index == tmp_path / "current" / "index.html"
     assert index.read_text(encoding="utf-8") == "<p>é</p>"
     assert (tmp_path / "current/data/a.csv").read_bytes() == b"a\r\n"
@@ -25,9 +28,9 @@ def test_pages_are_served_through_the_link(tmp_path: Path) -> None:
 
 
 def test_the_same_content_keeps_its_build(tmp_path: Path) -> None:
-    first = publish({"index.html": "one", "b.html": "2"}, tmp_path).resolve()
+    first = publish({"index.html": "one", "b.html": "2"}, tmp_path).index.resolve()
     before = first.stat()
-    second = publish({"b.html": "2", "index.html": "one"}, tmp_path).resolve()
+    second = publish({"b.html": "2", "index.html": "one"}, tmp_path).index.resolve()
     assert (second, second.stat().st_ino, second.stat().st_mtime_ns) == (
         first,
         before.st_ino,
@@ -38,14 +41,14 @@ def test_the_same_content_keeps_its_build(tmp_path: Path) -> None:
 
 
 def test_three_builds_are_kept_the_newest_published(tmp_path: Path) -> None:
-    names = [publish({"index.html": text}, tmp_path).resolve().parent.name for text in "abcd"]
+    names = [publish({"index.html": text}, tmp_path).index.resolve().parent.name for text in "abcd"]
     assert builds(tmp_path) == sorted(names[1:])
     publish({"index.html": "b"}, tmp_path)  # published again, so no longer the oldest
-    last = publish({"index.html": "e"}, tmp_path).resolve().parent.name
+    last = publish({"index.html": "e"}, tmp_path).index.resolve().parent.name
     assert builds(tmp_path) == sorted([names[1], names[3], last])
 
 
-@pytest.mark.parametrize("step", ["_write", "_switch", "_prune"])
+@pytest.mark.parametrize("step", ["_write", "_keep", "_switch", "_prune"])
 def test_a_publisher_killed_at_any_step_leaves_a_whole_site(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +65,7 @@ def test_a_publisher_killed_at_any_step_leaves_a_whole_site(
     served = {(tmp_path / "current" / name).read_text() for name in ("index.html", "page.html")}
     assert served == ({"d"} if step == "_prune" else {"c"})
 
-    assert publish({"index.html": "d", "page.html": "d"}, tmp_path).read_text() == "d"
+    assert publish({"index.html": "d", "page.html": "d"}, tmp_path).index.read_text() == "d"
     assert len(builds(tmp_path)) == 3
 
 
@@ -103,3 +106,37 @@ def test_a_site_needs_an_index_and_a_link_that_is_its_own(tmp_path: Path) -> Non
     (tmp_path / "current").mkdir()
     with pytest.raises(ValueError, match="not a symbolic link made by this program"):
         publish({"index.html": ""}, tmp_path)
+
+
+def test_a_page_that_cannot_be_made_leaves_the_site_as_it_was(tmp_path: Path) -> None:
+    def files() -> Iterator[tuple[str, str]]:
+        yield "index.html", "new"
+        raise LookupError("the warehouse is gone")
+
+    publish({"index.html": "old"}, tmp_path)
+    with pytest.raises(LookupError):
+        publish(files(), tmp_path)
+    assert (tmp_path / "current/index.html").read_text() == "old"
+    assert len(builds(tmp_path)) == 1  # nothing half is left
+
+
+def test_files_are_written_as_they_come(tmp_path: Path) -> None:
+    """A site of a thousand repositories does not fit into memory."""
+
+    def files() -> Iterator[tuple[str, str]]:
+        yield "index.html", "1"
+        assert [path.read_text() for path in (tmp_path / "builds").rglob("index.html")] == ["1"]
+        yield "second.html", "2"
+
+    assert publish(files(), tmp_path).files == 2
+
+
+def test_two_pages_cannot_have_one_path(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"Two files of the site have the path 'a\.html'"):
+        publish([("index.html", ""), ("a.html", "1"), ("./a.html", "2")], tmp_path)
+
+
+def test_the_order_of_the_files_does_not_matter_but_their_names_do(tmp_path: Path) -> None:
+    first = publish([("index.html", "1"), ("ab", "c")], tmp_path).digest
+    assert publish([("ab", "c"), ("index.html", "1")], tmp_path).digest == first
+    assert publish([("a", "bc"), ("index.html", "1")], tmp_path).digest != first
