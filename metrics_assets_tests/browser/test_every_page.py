@@ -61,7 +61,7 @@ def test_every_page_says_what_without_scripts(browser: Browser, site: str, site_
             page.goto(f"{site}/{path}")
             assert page.locator("h1").count() == 1, path
             for plot in page.locator("figure.chart").all():
-                assert plot.locator("path.line").count(), path
+                assert plot.locator("svg path").count(), path
                 assert plot.locator("table").count() == 1, path
             # What only a script can use is not shown where there is none.
             assert not page.locator("button:visible").count(), path
