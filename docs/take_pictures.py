@@ -1,6 +1,6 @@
-"""Take the README's pictures in headless Chromium: the asset graph, an asset with its metadata, and the site.
+"""Take the README's pictures in headless Chromium: the asset graph, an asset with its metadata, pages of the site.
 
-Needs Chromium from the system's packages, the extra `pictures`, and a demo that has run:
+Needs Chromium from the system's packages, the extra `test`, and a demo that has run:
 
     make demo && make pictures
 """
@@ -19,10 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 PICTURES = Path(__file__).with_name("pictures")
-SITE = Path(os.environ.get("METRICS_HOME") or ".metrics") / "demo" / "site" / "current" / "index.html"
+SITE = Path(os.environ.get("METRICS_HOME") or ".metrics") / "demo" / "site" / "current"
 _QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,7 +46,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1920, "height": 1000})
         asset_graph(page, url)
         one_asset(page, url)
-        site(browser.new_page(viewport={"width": 1280, "height": 900}))
+        site(browser)
         browser.close()
 
 
@@ -99,10 +99,31 @@ def one_asset(page: Page, url: str) -> None:
     page.screenshot(path=PICTURES / "asset.png")
 
 
-def site(page: Page) -> None:
-    """The first page of the site, whole."""
-    page.goto(SITE.resolve().as_uri())
-    page.screenshot(path=PICTURES / "site.png", full_page=True)
+def site(browser: Browser) -> None:
+    """The first page whole; a repository, delivery in the dark, a phone and a report from their heads."""
+    wide = browser.new_page(viewport={"width": 1280, "height": 900})
+    wide.goto(_address("index.html"))
+    wide.screenshot(path=PICTURES / "site.png", full_page=True)
+    wide.goto(_address("repo/aurora.web.html"))
+    chart = wide.locator("figure.chart").first
+    chart.scroll_into_view_if_needed()
+    wide.set_viewport_size({"width": 1280, "height": 1250})
+    chart.evaluate("chart => scrollTo(0, chart.getBoundingClientRect().top + scrollY - 90)")
+    wide.screenshot(path=PICTURES / "repository.png")
+    newest = max((SITE / "reports").glob("monthly_report-*.html")).name
+    wide.set_viewport_size({"width": 1280, "height": 1000})
+    wide.goto(_address(f"reports/{newest}"))
+    wide.screenshot(path=PICTURES / "report.png")
+    dark = browser.new_page(viewport={"width": 1280, "height": 1400}, color_scheme="dark")
+    dark.goto(_address("delivery.html"))
+    dark.screenshot(path=PICTURES / "delivery_dark.png")
+    phone = browser.new_page(viewport={"width": 390, "height": 1400}, device_scale_factor=1.5)
+    phone.goto(_address("index.html"))
+    phone.screenshot(path=PICTURES / "phone.png", clip={"x": 0, "y": 0, "width": 390, "height": 1400})
+
+
+def _address(page: str) -> str:
+    return (SITE.resolve() / page).as_uri()
 
 
 if __name__ == "__main__":

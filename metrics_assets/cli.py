@@ -127,11 +127,11 @@ def feed() -> None:
 @commands.command("db-url")
 def db_url() -> None:
     """Print the warehouse's URL for psql and other tools; an embedded server is started and kept while in use."""
-    from metrics_assets.environment import demo_home
+    from metrics_assets.environment import use_demo_without_config
     from metrics_assets.warehouse.engine import database_url, engine
 
-    if not configuration.config_path().exists():
-        os.environ["METRICS_HOME"] = str(demo_home())
+    if not os.environ.get("METRICS_DATABASE_URL"):
+        use_demo_without_config()
     engine()
     click.echo(_plain(database_url().render_as_string(hide_password=False)))
 

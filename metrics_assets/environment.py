@@ -79,10 +79,22 @@ def demo_home() -> Path:
 
 
 def use_demo_without_config() -> None:
-    """Without a metrics.yaml, go on with what `metrics demo` has made."""
-    if not configuration.config_path().exists():
-        os.environ.update({"METRICS_HOME": str(demo_home()), "METRICS_CONFIG": str(DEMO_CONFIG)})
-        os.environ.pop("METRICS_DATABASE_URL", None)
+    """Without a metrics.yaml, or with the demo's own, go on with what `metrics demo` has made."""
+    config = configuration.config_path()
+    if config.exists() and not _is_demo_beside(config):
+        return
+    os.environ.update({"METRICS_HOME": str(demo_home()), "METRICS_CONFIG": str(DEMO_CONFIG)})
+    os.environ.pop("METRICS_DATABASE_URL", None)
+
+
+def _is_demo_beside(config: Path) -> bool:
+    """Whether this is the demo's configuration, and the demo's database is in its folder, not in METRICS_HOME itself.
+
+    Another server would be started there, whose database is empty.
+    """
+    if os.environ.get("METRICS_DATABASE_URL") or not config.samefile(DEMO_CONFIG):
+        return False
+    return (demo_home() / "postgres").exists() and not (configuration.metrics_home() / "person_key").exists()
 
 
 def site_index(home: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -42,3 +43,24 @@ def days_of(context: dg.AssetExecutionContext) -> Days:
     """The days that a run covers."""
     window = context.partition_time_window
     return Days(window.start.date(), window.end.date())
+
+
+def made_for(made: Sequence[date], days: Days) -> str:
+    """For which days of a run something was made, where that is not all of them.
+
+    A partition is green when a run covered its day; that says nothing of rows. This stands beside it.
+    """
+    names = [f"{day}" for day in made]
+    listed = (
+        ", ".join(names)
+        if len(names) <= _MOST_DAYS_NAMED
+        else f"{names[0]} and {len(names) - 1} others, last {names[-1]}"
+    )
+    others = (days.end - days.start).days - len(made)
+    if not others:
+        return listed
+    rest = f"the other {others} days" if others > 1 else "the other day"
+    return f"{listed}; not for {rest} of the run, of which is kept what was there"
+
+
+_MOST_DAYS_NAMED = 13

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,9 +87,11 @@ def _run(command: list[str], folder: str, timeout_seconds: float) -> str | None:
         try:
             _, said = process.communicate(timeout=timeout_seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
             return f"Chromium did not print within {timeout_seconds:.0f} seconds."
+        finally:
+            # Whatever it started ends with it, also where this run is ended while it prints.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode == 0:
         return None
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "it did not say why")

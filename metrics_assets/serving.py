@@ -37,9 +37,13 @@ def _dagster(port: int, open_browser: bool) -> int | None:
     # would copy that to SIGTERM and never end.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     dagster = str(Path(sys.executable).with_name("dagster"))
+    # Dagster says to each of its users that the command has a younger sister.
+    quiet = "ignore:Function `dev_command` is superseded"
+    filters = os.environ.get("PYTHONWARNINGS")
     process = subprocess.Popen(
         [dagster, "dev", "-m", "metrics_assets.definitions", "--host", _HERE, "--port", str(port)],
         start_new_session=True,
+        env={**os.environ, "PYTHONWARNINGS": f"{quiet},{filters}" if filters else quiet},
     )
     url = f"http://{_HERE}:{port}"
     click.echo(f"The Dagster UI opens at {url} (it takes about half a minute); Ctrl-C ends it.")

@@ -660,7 +660,7 @@ class Site(_Strict):
         Annotated[
             str,
             _matches(
-                re.compile(r"(?!\w+://[^/\s]*@)[^\s?#]([^\n?#]*[^\s?#])?"),
+                re.compile(r"(?!.*://[^/\s]*@)[^\s?#]([^\n?#]*[^\s?#])?"),
                 "write a folder, or an address as s3://bucket/folder without user, password or question mark",
                 show=False,
             ),
@@ -693,7 +693,9 @@ class Space(_Strict):
 
 class Privacy(_Strict):
     minimum_group: int = Field(3, ge=3, description="Fewest people behind a figure about people.")
-    raw_retention_days: int | None = Field(None, ge=30)
+    raw_retention_days: int | None = Field(
+        None, ge=30, description="Not acted on: raw rows hold no names and are kept, so that any day can be rebuilt."
+    )
 
 
 class Settings(_Strict):

@@ -38,7 +38,14 @@ def build(day: datetime | None, folder: Path | None) -> None:
     from metrics_assets.assets.site.building import build_site
 
     reading = _reading(_settings(), day.date() if day else None)
-    built = build_site(reading, folder.resolve() if folder else site_folder())
+    root = folder.resolve() if folder else site_folder()
+    try:
+        built = build_site(reading, root)
+    except OSError as error:
+        raise MetricsError(
+            f"The site was not built in {root} ({error.strerror or error}); the one that is there stays as it was. "
+            "Mend the folder, or name another one with --to."
+        ) from error
     made = built.build
     click.echo(
         f"{made.pages} pages as of {reading.day}, {made.files} files, {made.bytes / 1e6:.1f} MB in "
@@ -114,7 +121,7 @@ def _settings() -> Settings:
 
 def _reading(settings: Settings, day: date | None) -> Reading:
     from metrics_assets.assets.alerts import newest_day
-    from metrics_assets.assets.site.building import reading_of
+    from metrics_assets.assets.site.reading import reading_of
     from metrics_assets.warehouse.engine import engine
 
     newest = newest_day(engine())

@@ -1,6 +1,10 @@
-"""What a warehouse holds, so that two of them can be compared."""
+"""Rows into a warehouse, and all that it holds, so that two of them can be compared."""
 
 from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,6 +22,19 @@ _ABOUT_RUNS = {
     "ops.daily_status",
     "ops.reports",
 }
+
+
+def insert(engine: sa.Engine, table: str, *rows: Mapping[str, Any]) -> None:
+    """Rows into a table; what is not given is null, or its default. Objects and lists of them become JSON."""
+    with engine.begin() as connection:
+        for row in rows:
+            names, marks = ", ".join(row), ", ".join(f":{name}" for name in row)
+            values = {name: json.dumps(value) if _is_json(value) else value for name, value in row.items()}
+            connection.execute(sa.text(f"insert into {table} ({names}) values ({marks})"), values)
+
+
+def _is_json(value: Any) -> bool:
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value))
 
 
 def contents(engine: sa.Engine) -> dict[str, list[str]]:

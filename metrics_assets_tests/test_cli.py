@@ -14,7 +14,9 @@ from sqlalchemy.engine import URL
 from metrics_assets.demo.faults import Fault, Rule
 from metrics_assets.demo.organisation import sample_organisation
 from metrics_assets.demo.server import DemoServer
-from metrics_assets.settings import Settings
+from metrics_assets.environment import use_demo_without_config
+from metrics_assets.paths import DEMO_CONFIG
+from metrics_assets.settings import Settings, metrics_home
 from metrics_assets.warehouse.engine import create_engine
 from metrics_assets_tests.command import metrics, url_text
 from metrics_assets_tests.tables import assert_same, contents
@@ -159,3 +161,24 @@ def test_check_says_what_is_good_and_what_is_not(new_database: Callable[[str], U
 def test_the_schema_of_metrics_yaml_is_the_committed_one(tmp_path: Path) -> None:
     committed = Path(__file__).resolve().parents[1] / "metrics.schema.json"
     assert json.loads(committed.read_text()) == Settings.model_json_schema(), "run `make schema`"
+
+
+@pytest.mark.parametrize(
+    ("has_demo", "own_key", "own_config", "expected"),
+    [(True, False, False, "demo"), (False, False, False, ""), (True, True, False, ""), (True, False, True, "")],
+)
+def test_the_demo_s_own_configuration_finds_the_demo_s_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_demo: bool, own_key: bool, own_config: bool, expected: str
+) -> None:
+    """Where METRICS_HOME holds a demo, another server beside it would be empty."""
+    config = tmp_path / "metrics.yaml"
+    config.write_text("repositories: [{github: acme/api}]")
+    monkeypatch.delenv("METRICS_DATABASE_URL", raising=False)
+    monkeypatch.setenv("METRICS_HOME", str(tmp_path))
+    monkeypatch.setenv("METRICS_CONFIG", str(config if own_config else DEMO_CONFIG))
+    if has_demo:
+        (tmp_path / "demo" / "postgres").mkdir(parents=True)
+    if own_key:
+        (tmp_path / "person_key").touch()
+    use_demo_without_config()
+    assert metrics_home() == tmp_path / expected

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
+from metrics_assets.assets import columns
 from metrics_assets.assets.checks import asset_checks
 from metrics_assets.assets.derivations import derivations
 from metrics_assets.assets.derived import derivation_asset
@@ -21,7 +22,7 @@ from metrics_assets.automation.jobs import RANGE_END_TAG, RANGE_START_TAG
 from metrics_assets.automation.schedules import days_to_run
 from metrics_assets.definitions import build
 from metrics_assets.demo.organisation import sample_organisation
-from metrics_assets.partitions import daily
+from metrics_assets.partitions import Days, daily, made_for
 from metrics_assets.settings import Settings
 from metrics_assets.warehouse.derived import derived_tables, table_columns
 from metrics_assets.warehouse.engine import create_engine, dagster_url
@@ -273,3 +274,41 @@ def test_a_longer_range_costs_one_event_per_asset_and_day(
         events.dispose()
     assets = len(build(_SETTINGS).resolve_asset_graph().get_all_asset_keys()) - 1
     assert counts[1] - counts[0] <= counts[0] + 10 * assets + 5
+
+
+def test_what_is_written_of_columns_is_of_columns_that_are_there() -> None:
+    for table, meanings in columns._OF_TABLE.items():
+        assert set(meanings) <= {column.name for column in table_columns()[table]}, table
+    assert "state" not in columns.column_meanings("raw.deployments")
+    assert columns.column_meanings("ops.notifications")["state"] == "pending, sent or dropped."
+
+
+def test_what_is_told_and_published_has_tags_links_and_columns() -> None:
+    settings = _SETTINGS.model_validate(
+        {**_SETTINGS.model_dump(exclude_unset=True), "alerts": {"site_url": "https://metrics.example.com/site"}}
+    )
+    graph = build(settings).resolve_asset_graph()
+    for key, link, page in (
+        ("ops/notifications", "site_alerts", "alerts.html"),
+        ("ops/daily_status", "site_overview", "index.html"),
+        ("reports/weekly_digest", "site_reports", "reports.html"),
+        ("site/pages", "site_overview", "index.html"),
+    ):
+        node = graph.get(dg.AssetKey(key.split("/")))
+        assert node.metadata[link].url == f"https://metrics.example.com/site/{page}"
+        if key != "site/pages":
+            assert node.tags["schema"] == "ops"
+            assert all(column.description for column in node.metadata["dagster/column_schema"].columns), key
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ([3], "2025-12-03; not for the other 2 days of the run, of which is kept what was there"),
+        ([2, 3], "2025-12-02, 2025-12-03; not for the other day of the run, of which is kept what was there"),
+        ([1, 2, 3], "2025-12-01, 2025-12-02, 2025-12-03"),
+    ],
+)
+def test_a_green_day_without_rows_says_for_which_days_something_was_made(made: list[int], said: str) -> None:
+    days = Days(date(2025, 12, 1), date(2025, 12, 4))
+    assert made_for([date(2025, 12, day) for day in made], days) == said

@@ -77,6 +77,16 @@ def test_a_site_is_built_as_of_a_day(engine: sa.Engine, tmp_path: Path) -> None:
         run("build", "--day", "2026-01-01")
 
 
+def test_a_folder_that_cannot_be_written_is_a_sentence(engine: sa.Engine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("theirs")
+    with pytest.raises(MetricsError, match=r"The site was not built in .*/file/site \(Not a directory\); the one that"):
+        run("build", "--to", str(tmp_path / "file/site"))
+    (tmp_path / "deployed").mkdir()
+    (tmp_path / "deployed/current").symlink_to("releases/42")
+    with pytest.raises(MetricsError, match="not a symbolic link made by this program"):
+        run("build", "--to", str(tmp_path / "deployed"))
+
+
 def test_what_is_wrong_with_the_pages_is_said_and_counts(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "PAGES", only(("index.html", '<a href="gone.html">')))
     result = CliRunner().invoke(cli.commands, ["site", "build"])

@@ -48,7 +48,9 @@ def test_secrets_are_refused_and_not_repeated(options: dict[str, Any], tmp_path:
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("address", ["s3://ann:hunter2@bucket", "s3://bucket/x?sig=hunter2"])
+@pytest.mark.parametrize(
+    "address", ["s3://ann:hunter2@bucket", "s3://bucket/x?sig=hunter2", "simplecache::s3://ann:hunter2@bucket"]
+)
 def test_addresses_with_secrets_are_refused_and_not_repeated(address: str, tmp_path: Path) -> None:
     with pytest.raises(
         ConfigurationError, match=r"site\.publish_to: its value is not understood; write a folder"

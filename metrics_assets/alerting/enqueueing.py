@@ -10,26 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from metrics_assets.alerting.channels import ALERTS_ONLY
-from metrics_assets.alerting.conditions import Condition
-from metrics_assets.alerting.events import EventName, OpenAlert, Told
+from metrics_assets.alerting.events import Told
 from metrics_assets.alerting.timing import Hold, hold
 from metrics_assets.catalogue.alerts import SEVERITIES, Rule
 from metrics_assets.settings import Settings, Severity
-
-
-def enqueue_event(
-    connection: sa.Connection,
-    event_id: int,
-    event: EventName,
-    rule: Rule | None,
-    about: Condition | OpenAlert,
-    level: int,
-    batch: str,
-    settings: Settings,
-    now: datetime,
-) -> int:
-    """As `enqueue_events`, of one event."""
-    return enqueue_events(connection, [Told(event_id, event, rule, about, level)], batch, settings, now)
 
 
 def enqueue_events(

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from metrics_assets.alerting import channels as kinds
 from metrics_assets.alerting.channels import ALERTS_ONLY, NotTaken, Parcel
-from metrics_assets.alerting.enqueueing import enqueue_event, enqueue_events, enqueue_message, redirect
+from metrics_assets.alerting.enqueueing import enqueue_events, enqueue_message, redirect
 from metrics_assets.alerting.events import TOLD
 from metrics_assets.alerting.messages import AcknowledgeLink, Message, compose, compose_group, from_row
 from metrics_assets.alerting.timing import hold
@@ -33,7 +33,6 @@ __all__ = [
     "DueGroup",
     "deliver",
     "due",
-    "enqueue_event",
     "enqueue_events",
     "enqueue_message",
 ]
@@ -54,7 +53,6 @@ class DueGroup:
     """
 
     group_key: str
-    channel_count: int
     attempts: int
     rule: str | None
     event: str | None
@@ -123,7 +121,7 @@ def due(engine: sa.Engine, now: datetime) -> list[DueGroup]:
             sa.text(
                 f"with due as ({_DUE}), tries as (select group_key, sum(attempts) as attempts from ops.notifications "
                 "where group_key in (select group_key from due) group by group_key) "
-                "select due.group_key, count(distinct due.channel), tries.attempts, min(due.rule), min(due.event), "
+                "select due.group_key, tries.attempts, min(due.rule), min(due.event), "
                 "coalesce(array_agg(distinct due.subject) filter (where due.subject is not null), '{}') "
                 "from due join tries using (group_key) group by due.group_key, tries.attempts "
                 "order by min(due.notification_id)"

@@ -29,12 +29,6 @@ class RuleReview:
     noise: int
     undecided: int
 
-    @property
-    def noise_share(self) -> float | None:
-        """Noise among the alerts that somebody has decided about."""
-        decided = self.useful + self.noise
-        return self.noise / decided if decided else None
-
 
 @dataclass(frozen=True, slots=True)
 class Missed:

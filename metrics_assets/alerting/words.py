@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with the catalogue's unit: '5.2 h', '7.4 days', '12 %', '3 a week', '17'."""
+    """A value with the catalogue's unit: '5.2 h', '7.4 d', '12 %', '3 a week', '17'."""
     if value < 0:
         return f"-{amount(-value, unit)}"
     return _UNITS.get(unit, number)(value)
@@ -28,9 +28,13 @@ def number(value: float) -> str:
 
 
 def _hours(value: float) -> str:
-    if value < 1:
+    if 0 < value * 60 < 59.5:
         return f"{value * 60:.0f} min"
-    return f"{value:.1f} h" if value < 48 else f"{value / 24:.1f} days"
+    return f"{_one_decimal(value)} h" if value < 23.5 else f"{_one_decimal(value / 24)} d"
+
+
+def _one_decimal(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def _share(value: float) -> str:
@@ -53,7 +57,7 @@ _UNITS: dict[str, Callable[[float], str]] = {
     "per week": _named("a week"),
     "per month": _named("a month"),
     "per second": _named("a second"),
-    "days": _named("days"),
+    "days": lambda value: _hours(value * 24),
     "months": _named("months"),
     "milliseconds": _named("ms"),
     "megabytes": _named("MB"),

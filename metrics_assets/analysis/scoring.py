@@ -21,7 +21,6 @@ KNOWN_STATES = ("ok", "provisional")
 OF_THE_PACKAGES = "package"
 
 Floats = npt.NDArray[np.float64]
-Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 Objects = npt.NDArray[np.object_]
 

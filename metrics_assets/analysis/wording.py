@@ -13,12 +13,14 @@ def human(number: float) -> str:
 
 
 def amount(value: float, unit: str) -> str:
-    """A value with its unit, in that which reads best: '5.2 hours', '3.1 days', '12 %', '2.1 per week', '1,234'."""
+    """A value with its unit, in that which reads best: '5.2 h', '3.1 d', '12 %', '2.1 per week', '1,234'."""
     match unit:
         case "ratio":
             return share(value)
-        case "hours" if abs(value) >= 48:
-            return f"{human(value / 24)} days"
+        case "hours":
+            return _duration(value)
+        case "days":
+            return _duration(value * 24)
         case "per day" if 0 < abs(value) < 0.95:
             weekly = value * 7
             return f"{human(weekly)} per week" if abs(weekly) >= 0.95 else f"{human(value * 30)} per month"
@@ -26,6 +28,13 @@ def amount(value: float, unit: str) -> str:
             return human(value)
         case _:
             return f"{human(value)} {unit}"
+
+
+def _duration(hours: float) -> str:
+    """Minutes, hours or days, as the pages say them."""
+    if 0 < abs(hours) * 60 < 59.5:
+        return f"{hours * 60:.0f} min" if abs(hours) * 60 >= 0.5 else "under 1 min"
+    return f"{human(hours)} h" if abs(hours) < 23.5 else f"{human(hours / 24)} d"
 
 
 def share(value: float) -> str:

@@ -13,7 +13,7 @@ from metrics_assets.alerting import outbox, pipeline, states
 from metrics_assets.alerting.acknowledging import acknowledge_key, acknowledge_link
 from metrics_assets.alerting.messages import AcknowledgeLink
 from metrics_assets.alerting.rules import evaluate
-from metrics_assets.assets.shared import NOTIFY, OWNERS, Shared, Warehouse, key_of, preview, table_metadata
+from metrics_assets.assets.shared import NOTIFY, OWNERS, Shared, Warehouse, key_of, preview, table_tags
 from metrics_assets.catalogue.alerts import PipelineRule, Rule, active_rules, load_rules
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.settings import Settings
@@ -174,7 +174,8 @@ def alert_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         description="What people are told: a row per message and channel. The sensors `thresholds`, `pipeline` and "
         "`escalations` write them and ask for one run per group of messages; what a channel does not take stays in "
         "the outbox and is tried again, later and later.",
-        metadata=table_metadata(NOTIFICATIONS),
+        metadata=shared.metadata(NOTIFICATIONS),
+        tags=table_tags(NOTIFICATIONS),
         group_name=NOTIFY,
         kinds={"postgres", "webhook"},
         owners=OWNERS,

@@ -86,7 +86,8 @@ def derivation() -> Derivation:
         run=find_anomalies,
         group=FORECAST,
         preview="select subject, metric, kind, severity, explanation from metrics.anomalies "
-        "where date = :day and state = 'anomaly' order by abs(score) desc nulls last limit 10",
+        "where date = :day and subject_kind <> 'team' and state = 'anomaly' "
+        "order by abs(score) desc nulls last limit 10",
     )
 
 

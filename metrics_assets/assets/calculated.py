@@ -87,7 +87,8 @@ def derivations() -> list[Derivation]:
             kinds=frozenset({"postgres", "sql"}),
             run=lambda engine, start, end: calculate(engine, _plan(), start, end),
             preview="select metric, count(*) as subjects, count(value) as known, round(avg(value)::numeric, 3) as mean "
-            "from metrics.calculated_daily where date = :day group by metric order by metric limit 20",
+            "from metrics.calculated_daily where date = :day and subject_kind <> 'team' "
+            "group by metric order by metric limit 20",
         )
     ]
 

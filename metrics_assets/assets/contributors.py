@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from metrics_assets.assets.derivations import Derivation, Metadata
-from metrics_assets.assets.subjects import Subject, read_frame, read_subjects, replace_subject_days
+from metrics_assets.assets.subjects import Subject, read_subjects, replace_subject_days
+from metrics_assets.warehouse.frames import read_numbers
 
 if TYPE_CHECKING:
     from metrics_assets.analysis.contributors import Contributions, Floats, Integers
@@ -61,7 +62,7 @@ def derivations() -> list[Derivation]:
             kinds=frozenset({"postgres", "numpy"}),
             run=derive_contributors,
             preview="select subject, contributors_in_window, contributor_absence_factor from metrics.contributor_daily "
-            "where date = :day and subject_kind <> 'repository' order by subject limit 10",
+            "where date = :day and subject_kind not in ('repository', 'team') order by subject limit 10",
         )
     ]  # fmt: skip
 
@@ -126,9 +127,9 @@ class _Work:
         forms = {"date": _AS_ONE, "sum": "sum", "group": "group by 1, 2, person_key"} if few else {
             "date": "date", "sum": "", "group": ""
         }  # fmt: skip
-        done = read_frame(connection, _DONE.format(**forms), bounds)
-        before = read_frame(connection, _BEFORE, bounds)
-        organisations = read_frame(
+        done = read_numbers(connection, _DONE.format(**forms), bounds)
+        before = read_numbers(connection, _BEFORE, bounds)
+        organisations = read_numbers(
             connection,
             "select hashtextextended(person_key, 0) as person, "
             "dense_rank() over (order by organisation) - 1 as organisation from ops.affiliations",

@@ -16,6 +16,7 @@ from metrics_assets.assets.goals import read_portfolio
 from metrics_assets.assets.shared import FORECAST, PREDICTED
 from metrics_assets.catalogue.correlations import Correlation, load_correlations
 from metrics_assets.catalogue.metrics import Catalogue, Metric, load_catalogue
+from metrics_assets.partitions import Days, made_for
 from metrics_assets.warehouse.frames import replace_days
 
 _TABLE = "metrics.correlations"
@@ -29,7 +30,8 @@ def derivation() -> Derivation:
     def run(engine: sa.Engine, start: date, end: date) -> Metadata:
         from metrics_assets.assets.predictions import evaluation_days
 
-        return {"rows": correlate(engine, evaluation_days(start, end))}
+        days = evaluation_days(start, end)
+        return {"rows": correlate(engine, days), "made_for": made_for(days, Days(start, end))}
 
     return Derivation(
         name="correlations",
@@ -42,7 +44,8 @@ def derivation() -> Derivation:
         run=run,
         group=FORECAST,
         preview="select pair, subject, lag_days, n, round(pearson::numeric, 2) as r, p_adjusted, sentence "
-        "from metrics.correlations where date = :day order by p_adjusted nulls last, pair, subject limit 20",
+        "from metrics.correlations where date = :day and subject_kind <> 'team' "
+        "order by p_adjusted nulls last, pair, subject limit 20",
     )
 
 

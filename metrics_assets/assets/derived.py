@@ -100,7 +100,9 @@ def _newest_rows(table: str) -> str | None:
     others = [name for name in names if name not in subjects and name != "repository_id"]
     first = ", ".join([*subjects, *others][:_COLUMNS_SHOWN])
     order = ", ".join(subjects) or "1"
-    return f"select {first} from {table} where date = :day order by {order} limit {_ROWS_SHOWN}"
+    # What a team's figures are is for the team: the UI is everybody's.
+    which = "date = :day and subject_kind <> 'team'" if "subject_kind" in names else "date = :day"
+    return f"select {first} from {table} where {which} order by {order} limit {_ROWS_SHOWN}"
 
 
 def _lineage(derivation: Derivation) -> dg.TableColumnLineage | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -12,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import sqlalchemy as sa
+
+from metrics_assets.warehouse.frames import copied_rows
 
 Floats = npt.NDArray[np.float64]
 _TEXTS = ["metric", "subject_kind", "subject"]
@@ -54,29 +55,21 @@ class Figures:
 def read_known(engine: sa.Engine, metrics: Iterable[str], kinds: Sequence[str], days: Iterable[date]) -> Figures:
     """The known figures of some metrics and kinds of subjects on some days; those that are no finite numbers are not
     known."""
-    # Lists in the statement's text: the planner then drops every branch of the view that is about something else.
-    # COPY, because it is the fastest way for a year of all subjects.
     given: list[Any] = [sorted(set(metrics)), list(kinds), sorted(set(days))]
     if not given[0] or not given[2]:
         return Figures(pd.DataFrame(columns=[*_TEXTS, "date", *_FIGURES]))
-    buffer = io.StringIO()
     with engine.connect() as connection:
-        cursor: Any = connection.connection.cursor()
-        try:
-            statement = cursor.mogrify(
-                f"select {', '.join(_TEXTS)}, date - date '0001-01-01' + 1 as date, {', '.join(_FIGURES)} "
-                "from metrics.metric_values where metric = any(%s) and subject_kind = any(%s) "
-                "and date = any(%s::date[]) and state in ('ok', 'provisional') "
-                # Of null that is not true either. What is fed may hold any of them; none can be compared.
-                "and value not in ('NaN', 'Infinity', '-Infinity')",
-                given,
-            )
-            cursor.copy_expert(f"copy ({statement.decode()}) to stdout (format csv, header)", buffer)
-        finally:
-            cursor.close()
-    buffer.seek(0)
+        copied = copied_rows(
+            connection,
+            f"select {', '.join(_TEXTS)}, date - date '0001-01-01' + 1 as date, {', '.join(_FIGURES)} "
+            "from metrics.metric_values where metric = any(%s) and subject_kind = any(%s) "
+            "and date = any(%s::date[]) and state in ('ok', 'provisional') "
+            # Of null that is not true either. What is fed may hold any of them; none can be compared.
+            "and value not in ('NaN', 'Infinity', '-Infinity')",
+            given,
+        )
     types: dict[str, Any] = {**dict.fromkeys(_TEXTS, "object"), **dict.fromkeys(_FIGURES, "float64")}
     rows: pd.DataFrame = pd.read_csv(
-        buffer, dtype=types, keep_default_na=False, na_values={name: [""] for name in _FIGURES}
+        copied, dtype=types, keep_default_na=False, na_values={name: [""] for name in _FIGURES}
     )
     return Figures(rows)

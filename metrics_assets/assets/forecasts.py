@@ -23,6 +23,7 @@ from metrics_assets.assets.goals import read_portfolio
 from metrics_assets.assets.shared import FORECAST, PREDICTED
 from metrics_assets.catalogue.goals import Goal, load_goals
 from metrics_assets.catalogue.metrics import Catalogue, Metric, load_catalogue
+from metrics_assets.partitions import Days, made_for
 from metrics_assets.warehouse.frames import copy_rows, replacing_days
 from metrics_assets.warehouse.series import Series, read_series
 
@@ -54,8 +55,8 @@ def derivation() -> Derivation:
         run=make_forecasts,
         group=FORECAST,
         preview="select metric, subject, horizon, p10, p50, p90, method, beats_naive from metrics.forecasts "
-        "where date = :day and method <> 'too_few' order by naive_crps - crps desc nulls last, metric, subject, "
-        "horizon limit 10",
+        "where date = :day and subject_kind <> 'team' and method <> 'too_few' "
+        "order by naive_crps - crps desc nulls last, metric, subject, horizon limit 10",
     )
 
 
@@ -90,6 +91,7 @@ def make_forecasts(
     judged = figures["beats_naive"].dropna()
     return {
         "rows": len(figures),
+        "made_for": made_for([origin], Days(start, end)),
         "series": len(series.keys),
         **written,
         **{f"served_{method}": int(count) for method, count in sorted(figures["method"].value_counts().items())},

@@ -51,7 +51,7 @@ def derivations() -> list[Derivation]:
             run=run,
             group="evaluate",
             preview="select gate, subject, verdict, score, must_missing, missing from metrics.gate_evaluations "
-            "where date = :day order by gate, subject limit 10",
+            "where date = :day and subject_kind <> 'team' order by gate, subject limit 10",
         )
     ]
 

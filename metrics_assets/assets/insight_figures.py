@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from metrics_assets.assets.figures import SUBJECT, Figures, Floats, read_known
 from metrics_assets.assets.shared import PREDICTED
 from metrics_assets.catalogue.metrics import load_catalogue
+from metrics_assets.catalogue.tiers import TIER_SET
 
 if TYPE_CHECKING:
     from metrics_assets.analysis.insights.risks import Dependence
@@ -28,8 +29,7 @@ TRENDS = (
     "downloads",
 )  # fmt: skip
 LEVELS = ("issues_open", "pull_requests_open", "incidents_open")
-# The tier set that tiers are told by, as in reports. Of each of DORA's keys, what has no events twice.
-TIER_SET = "standard"
+# Of each of DORA's keys, what has no events twice.
 _RECOVERY = ("mttr_hours",)
 METRICS = (
     *TRENDS, "deployment_frequency", "lead_time_hours", *_RECOVERY, "contributor_churn", "contributor_absence_factor",

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from metrics_assets.assets.derivations import Derivation, Metadata
 from metrics_assets.assets.shared import FORECAST
 from metrics_assets.catalogue.metrics import load_catalogue
+from metrics_assets.partitions import Days, made_for
 from metrics_assets.warehouse.frames import replace_days
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def derivation() -> Derivation:
     def run(engine: sa.Engine, start: date, end: date) -> Metadata:
         from metrics_assets.assets.predictions import evaluation_days
 
-        return {"rows": tell(engine, evaluation_days(start, end))}
+        days = evaluation_days(start, end)
+        return {"rows": tell(engine, days), "made_for": made_for(days, Days(start, end))}
 
     return Derivation(
         name="insights",
@@ -51,7 +53,7 @@ def derivation() -> Derivation:
         run=run,
         group=FORECAST,
         preview="select subject, sentence, action from metrics.insights "
-        "where date = :day order by weight desc, subject, insight limit 20",
+        "where date = :day and subject_kind <> 'team' order by weight desc, subject, insight limit 20",
     )
 
 

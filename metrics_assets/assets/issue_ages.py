@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from metrics_assets.assets.derivations import Derivation, Metadata
-from metrics_assets.assets.subjects import read_frame, read_subjects, replace_subject_days
+from metrics_assets.assets.subjects import read_subjects, replace_subject_days
+from metrics_assets.warehouse.frames import read_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def derive_issue_ages(engine: sa.Engine, start: date, end: date) -> Metadata:
 
     with engine.connect() as connection:
         subjects = read_subjects(connection, start, end, "collected.issues")
-        spans = read_frame(connection, _SPANS, {"start": start, "end": end})
+        spans = read_numbers(connection, _SPANS, {"start": start, "end": end})
     days = (end - start).days
     midnights = np.datetime64(start, "s").astype(np.float64) + 86400.0 * np.arange(1, days + 1, dtype=np.float64)
     places = dict(spans.groupby("repository_id").indices)

@@ -60,7 +60,8 @@ def derivations() -> list[Derivation]:
             run=run,
             group="evaluate",
             preview="select score, subject, round(value::numeric, 2) as value, round(coverage::numeric, 2) as coverage "
-            "from metrics.scores where date = :day order by score, value desc nulls last, subject limit 20",
+            "from metrics.scores where date = :day and subject_kind <> 'team' "
+            "order by score, value desc nulls last, subject limit 20",
         )
     ]
 

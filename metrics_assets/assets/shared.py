@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from metrics_assets import addresses
 from metrics_assets import settings as configuration
-from metrics_assets.catalogue.metrics import load_catalogue
+from metrics_assets.assets.columns import column_meanings
 from metrics_assets.settings import Settings
 from metrics_assets.sources.github.app import AppInstallation
 from metrics_assets.sources.github.client import GitHub
@@ -158,28 +158,30 @@ def table_metadata(table: str, site_url: str | None = None) -> dict[str, Any]:
         site_url: where the site is published; without it there are no links to its pages.
     """
     columns = table_columns()[table]
-    meanings = _meanings(table)
-    links = {
-        f"site_{name}": dg.MetadataValue.url(f"{site_url.rstrip('/')}/{path}")
-        for name, path in _PAGES.get(table, {}).items()
-        if site_url
-    }
+    meanings = column_meanings(table)
     return {
         "dagster/table_name": table,
         "documented_in": dg.MetadataValue.md(_DOCUMENTED_IN.format(table=table)),
-        **links,
+        **page_links(_PAGES.get(table, {}), site_url),
         "dagster/column_schema": dg.TableSchema(
             columns=[
                 dg.TableColumn(
                     c.name,
                     c.type,
-                    description=meanings.get(c.name) or _COMMON_COLUMNS.get(c.name),
+                    description=meanings.get(c.name),
                     constraints=dg.TableColumnConstraints(nullable=c.nullable),
                 )
                 for c in columns
             ]
         ),
     }
+
+
+def page_links(pages: Mapping[str, str], site_url: str | None) -> dict[str, Any]:
+    """Links to pages of the site, by what they are about; none where the site is not published."""
+    if not site_url:
+        return {}
+    return {f"site_{name}": dg.MetadataValue.url(f"{site_url.rstrip('/')}/{path}") for name, path in pages.items()}
 
 
 def table_tags(table: str) -> dict[str, str]:
@@ -189,74 +191,11 @@ def table_tags(table: str) -> dict[str, str]:
     return {"schema": table.split(".")[0], **({"holds": "person-keys"} if people else {})}
 
 
-def _meanings(table: str) -> dict[str, str]:
-    """By column what it means, as the catalogue has it; a column that several metrics share says nothing by itself."""
-    found: dict[str, list[str]] = {}
-    for metric in load_catalogue().metrics.values():
-        if f"metrics.{metric.table}" != table:
-            continue
-        found.setdefault(metric.value_sql, []).append(f"{metric.title} ({metric.unit}): {metric.definition}")
-        found.setdefault(f"{metric.value_sql}_p90", []).append(f"Nine in ten are no more: {metric.title}.")
-        for column, said in ((metric.n, "On how many this stands"), (metric.low, "Lower"), (metric.high, "Upper")):
-            if column:
-                end = "" if column == metric.n else " end of the 95 % interval"
-                found.setdefault(column, []).append(f"{said}{end}: {metric.title}.")
-    return {
-        column: said[0] if len(said) == 1 else " ".join(said)
-        for column, said in found.items()
-        if len(said) <= _MOST_MEANINGS
-    }
-
-
-# More metrics than this share a column that holds whatever a row's key says.
-_MOST_MEANINGS = 3
 _PEOPLE = frozenset({"merged_by_key"})
 _DOCUMENTED_IN = (
-    "`{table}`: definitions of the figures in `docs/metrics.md`, of what is collected in `docs/sources.md`, what to do "
-    "about it in `docs/operating.md`."
+    "`{table}`: definitions of the figures in `docs/metrics.md`, of what is collected in `docs/sources.md`; "
+    "`docs/alerts.md`, `docs/reports.md`; what to do by hand in `docs/operating.md`."
 )
-_COMMON_COLUMNS = {
-    "subject_kind": "What the row is about: repository, service, environment, team, package, community or portfolio.",
-    "subject": "The name of what the row is about.",
-    "repository": "The repository, as owner/name.",
-    "repository_id": "The repository's number at its provider; it stays when the repository is renamed.",
-    "chain": "The way to production that the row belongs to: one per repository, or per service of it.",
-    "date": "The UTC day; of a window its last day.",
-    "metric": "The key of the metric in the catalogue.",
-    "value": "The value of the row's metric; null is unknown, never zero.",
-    "n": "On how many things the value stands.",
-    "state": "ok, provisional, too_few or unknown.",
-    "reason": "Why a value is unknown, in a sentence.",
-    "low": "Lower end of the 95 % interval.",
-    "high": "Upper end of the 95 % interval.",
-    "metric_state": "State of the metric's value: ok, provisional, too_few or unknown.",
-    "goal": "The key of the goal in the catalogue.",
-    "target": "The value to reach.",
-    "comparison": "How the target is meant: at_least, at_most, above or below.",
-    "due_on": "The day by which it is to be reached.",
-    "starts_on": "The day from which the way to the target is counted.",
-    "base": "The value on that day, or the one that the goal names.",
-    "expected": "What was to be expected of the day.",
-    "progress": "Share of the way from the base to the target.",
-    "status": "met, on track, at risk, off track or unknown.",
-    "score": "The key of the model, or the score itself where there is no such column as value.",
-    "coverage": "Share of the model's weight that is known.",
-    "components": "What each component contributed, as JSON.",
-    "lower": "Lower bound of what is usual.",
-    "upper": "Upper bound of what is usual.",
-    "severity": "How serious it is.",
-    "explanation": "What was unusual, in a sentence.",
-    "known_event": "What happened then and may explain it.",
-    "horizon": "Days ahead.",
-    "target_on": "The day that is forecast.",
-    "p10": "One in ten is expected to be less.",
-    "p50": "As likely more as less.",
-    "p90": "One in ten is expected to be more.",
-    "method": "How it was made.",
-    "beats_naive": "Whether such forecasts erred less than the last value of the same weekday lately.",
-    "first_seen_at": "When the collector first saw the row.",
-    "updated_at": "When the provider says that it last changed.",
-}
 # The pages of the site that show a table's figures.
 _PAGES: dict[str, dict[str, str]] = {
     "metrics.dora_daily": {"delivery": addresses.DELIVERY},
@@ -280,7 +219,9 @@ _PAGES: dict[str, dict[str, str]] = {
     "metrics.correlations": {"insights": addresses.INSIGHTS},
     "metrics.insights": {"insights": addresses.INSIGHTS},
     "ops.notifications": {"alerts": addresses.ALERTS},
-    "ops.daily_status": {"data_quality": addresses.DATA_QUALITY},
+    "ops.daily_status": {"overview": addresses.OVERVIEW, "data_quality": addresses.DATA_QUALITY},
+    "ops.reports": {"reports": addresses.REPORTS},
+    "raw.repositories": {"data_quality": addresses.DATA_QUALITY},
     **{f"metrics.space_{name}": {"teams": addresses.TEAMS} for name in (
         "activity", "collaboration", "efficiency", "performance", "satisfaction",
     )},

@@ -3,12 +3,13 @@
 from typing import Any
 
 import dagster as dg
+import sqlalchemy as sa
 
 from metrics_assets.alerting.status import status_of, tell_status, write_status
 from metrics_assets.assets import alerts
 from metrics_assets.assets.alerts import check_thresholds, newest_day, rules_of, tables_of
-from metrics_assets.assets.shared import NOTIFY, Shared, Warehouse, key_of, table_metadata
-from metrics_assets.partitions import days_of
+from metrics_assets.assets.shared import NOTIFY, Shared, Warehouse, key_of, preview, table_tags
+from metrics_assets.partitions import days_of, made_for
 
 DAILY_STATUS = "ops.daily_status"
 
@@ -22,12 +23,14 @@ def status_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         description="One line a day: healthy, or what is not, or unknown where there are no figures. Made for the "
         "last day of a run's range, after its alert rules were evaluated; channels with `daily_status: true` are told "
         "the line of the newest day once.",
-        metadata=table_metadata(DAILY_STATUS),
+        metadata=shared.metadata(DAILY_STATUS),
+        tags=table_tags(DAILY_STATUS),
         **shared.arguments(NOTIFY, {"postgres"}),
     )
     def daily_status(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult[Any]:
         engine, settings, now = warehouse.engine, shared.settings, alerts.utc_now()
-        day = days_of(context).last
+        days = days_of(context)
+        day = days.last
         is_newest = day == newest_day(engine)
         if is_newest:
             context.log.info(f"{check_thresholds(engine, settings, day, now).sentence}.")
@@ -35,10 +38,23 @@ def status_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         write_status(engine, status, now)
         told = tell_status(engine, status, settings, now) if is_newest else 0
         return dg.MaterializeResult(
-            metadata={"status": status.status, "line": status.line, "told": told, "details": dict(status.details)}
+            metadata={
+                "status": status.status,
+                "line": status.line,
+                "told": told,
+                "made_for": made_for([day], days),
+                "details": dict(status.details),
+                "newest": _newest(engine),
+            }
         )
 
     return [daily_status]
+
+
+def _newest(engine: sa.Engine) -> dg.MarkdownMetadataValue:
+    """The lines of the last days."""
+    with engine.connect() as connection:
+        return preview(connection, "select date, status, line from ops.daily_status order by date desc limit 10")
 
 
 def _failed_checks(context: dg.AssetExecutionContext) -> list[str]:

@@ -124,19 +124,6 @@ def _group(kind: str, name: str, members: Sequence[_Repository]) -> Subject:
     )  # fmt: skip
 
 
-def read_frame(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of a query, by COPY: several times as fast as rows one by one."""
-    buffer = io.StringIO()
-    cursor: Any = connection.connection.cursor()
-    try:
-        text = cursor.mogrify(query, parameters).decode()
-        cursor.copy_expert(f"copy ({text}) to stdout (format csv, header)", buffer)
-    finally:
-        cursor.close()
-    buffer.seek(0)
-    return pd.read_csv(buffer)
-
-
 def rows_of(subject: Subject, start: date, columns: Mapping[str, Values]) -> pd.DataFrame:
     """A row per day on which the subject exists; the figures as they are."""
     days = np.flatnonzero(subject.exists)

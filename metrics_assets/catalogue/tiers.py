@@ -14,6 +14,7 @@ from metrics_assets.errors import CatalogueError
 from metrics_assets.paths import CATALOGUE
 
 Tier = Literal["elite", "high", "medium", "low"]
+TIER_SET = "standard"  # the set that tiers are told by
 _KEYS = ("deployment_frequency", "lead_time_hours", "change_failure_rate")
 _RECOVERY = "failed_deployment_recovery_hours"  # where a set does not say otherwise
 

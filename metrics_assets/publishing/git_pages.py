@@ -219,10 +219,10 @@ class _Git:
             }  # fmt: skip
 
     def _failure(self, command: str, text: str) -> PublishingError:
+        if self.token:
+            text = text.replace(self.token, "***")  # before it is cut, which might leave a part
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith(("warning:", "hint:"))]
         telling = said(" ".join(lines))
-        if self.token:
-            telling = telling.replace(self.token, "***")
         where = f"The site was not published to {said(self.repository)}: git {command} failed: {telling}"
         if re.search(r"stale info|non-fast-forward|fetch first", text):
             return PublishingError(f"{where}; somebody else pushed to {self.branch} meanwhile, run it again.")

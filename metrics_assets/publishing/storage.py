@@ -14,7 +14,7 @@ import hashlib
 import json
 import mimetypes
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,6 +137,7 @@ class _Storage:
         changed = [name for name in names if old.get(hidden[name]) != new[hidden[name]]]
         gone = set(old) - set(new)
         if changed or gone:
+            self._check_nothing_foreign(names, {hidden[name] for name in names} & old.keys())
             # Should this end half-way, the next run knows what may be there, and what may be half.
             doubtful = dict.fromkeys((hidden[name] for name in changed), _UNFINISHED)
             self._write_manifest({**old, **doubtful})
@@ -147,6 +148,19 @@ class _Storage:
         else:
             removed = 0
         return Published(self.address, len(changed), removed, len(names) - len(changed))
+
+    def _check_nothing_foreign(self, names: Sequence[str], ours: Set[str]) -> None:
+        """Where no list says that this program was there, what has the names of its files is somebody else's."""
+        if ours:
+            return
+        found = retried(lambda: self.system.find(self.root), final=_FINAL, wait=self.wait)
+        there = sorted({path[len(self.root) :].lstrip("/") for path in found} & set(names))
+        if there:
+            raise PublishingError(
+                f"The site was not published to {self.address}: files that this program did not put there have the "
+                f"names of its own, as {said(there[0])}; name a folder for the site alone in site.publish_to, or move "
+                "them away."
+            )
 
     def _manifest(self) -> dict[str, str]:
         try:
@@ -159,7 +173,7 @@ class _Storage:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise PublishingError(
                 f"{self.address}/{MANIFEST} is not the list that this program keeps there; name another folder in "
-                "site.publish_to, or move that file away."
+                "site.publish_to, or empty this one."
             ) from None
 
     def _write_manifest(self, files: Mapping[str, str]) -> None:

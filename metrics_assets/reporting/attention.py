@@ -65,7 +65,7 @@ def _rank(alert: OpenAlert) -> tuple[int, int, str, str, str]:
 def _item(site: SiteInfo, alert: OpenAlert, about: str | None) -> Item:
     glyph, word, role = wording.severity(alert.severity)
     acknowledged = ", acknowledged" if alert.state == "acknowledged" else ""
-    href = page_of(site, f"{addresses.ALERTS}#{alert.anchor}")
+    href = page_of(site, f"{addresses.ALERTS}#{alert.anchor}" if alert.anchor else addresses.ALERTS)
     is_own = alert.subject == about
     return Item(
         glyph=glyph,

@@ -88,6 +88,9 @@ class Anomaly:
     kind: str
     explanation: str
     known_event: str | None = None
+    lower: float | None = None  # the range that was expected
+    upper: float | None = None
+    score: float | None = None  # in deviations, negative where the figure went down
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,13 +80,18 @@ class Inspection:
             private: pages that there must be besides, and that no other page may link to.
         """
         pages = len(self.sizes)
+        hidden = {_stem(path) for path in private}
+
+        def finding(name: Name, looked_at: str, problems: list[str]) -> Finding:
+            return _finding(name, looked_at, [_without_addresses(problem, hidden) for problem in problems])
+
         return (
-            _finding(
+            finding(
                 "links_lead_somewhere",
                 f"{_count(len(self._links), 'link')} of {_count(pages, 'page')}",
-                self._dead({_stem(path) for path in private}),
+                self._dead(hidden),
             ),
-            _finding(
+            finding(
                 "pages_are_small",
                 _count(pages, "page"),
                 [
@@ -95,9 +100,9 @@ class Inspection:
                     if size > LARGEST_PAGE
                 ],
             ),
-            _finding("nothing_from_outside", _count(len(self._paths), "file"), self._wrong["outside"]),
-            _finding("charts_have_tables", _count(self._charts, "chart"), self._wrong["charts"]),
-            _finding("all_pages", _count(pages, "page"), self._pages(set(expected) | set(private))),
+            finding("nothing_from_outside", _count(len(self._paths), "file"), self._wrong["outside"]),
+            finding("charts_have_tables", _count(self._charts, "chart"), self._wrong["charts"]),
+            finding("all_pages", _count(pages, "page"), self._pages(set(expected) | set(private))),
         )
 
     def _page(self, path: str, text: str) -> None:
@@ -167,6 +172,13 @@ class Inspection:
 
 def _finding(name: Name, looked_at: str, problems: list[str]) -> Finding:
     return Finding(name, looked_at, len(problems), tuple(problems[:_LISTED]))
+
+
+def _without_addresses(problem: str, hidden: Collection[str]) -> str:
+    """A sentence that many may read: whoever knows the address of a team's page can read that page."""
+    for stem in hidden:
+        problem = problem.replace(stem, f"{posixpath.dirname(stem)}/*")
+    return problem
 
 
 def _stem(path: str) -> str:

@@ -10,18 +10,28 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from metrics_assets.errors import MetricsError
+
 KEPT_BUILDS = 3
 UNFINISHED = ".new-"  # a build that is being written
 DISCARDED = ".old-"  # a build that is being removed
 INDEX = "index.html"
+# What this program makes in `builds`: whatever has another name is somebody else's, and stays.
+_BUILD = re.compile(r"[0-9a-f]{16}")
+_LEFT = re.compile(rf"{re.escape(UNFINISHED)}\d+|{re.escape(DISCARDED)}[0-9a-f]{{16}}")
 
 Content = str | bytes
+
+
+class ForeignLinkError(MetricsError, ValueError):
+    """What the folder has as `current` is not this program's, and stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +79,12 @@ def publish(files: Iterable[tuple[str, Content]] | Mapping[str, Content], root: 
 
     Raises:
         ValueError: a path would leave the build or comes twice, or there is no index.html.
+        ForeignLinkError: `current` is somebody else's.
     """
     builds = root / "builds"
     builds.mkdir(parents=True, exist_ok=True)
     with _only_one(root):
+        _check_link(root / "current")
         _sweep(builds)
         unfinished = builds / f"{UNFINISHED}{os.getpid()}"
         try:
@@ -110,16 +122,15 @@ def checked_path(path: str) -> str:
 @contextmanager
 def _only_one(root: Path) -> Iterator[None]:
     """Let one process publish at a time; the lock ends with the process, however it ends."""
-    with (root / ".lock").open("w") as lock:
+    with (root / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _sweep(builds: Path) -> None:
     """Remove what a killed process left behind."""
-    for prefix in (UNFINISHED, DISCARDED):
-        for left in builds.glob(f"{prefix}*"):
-            shutil.rmtree(left)
+    for left in [path for path in builds.iterdir() if _LEFT.fullmatch(path.name)]:
+        shutil.rmtree(left)
 
 
 def _write(files: Iterable[tuple[str, Content]], unfinished: Path) -> _Written:
@@ -151,10 +162,19 @@ def _keep(unfinished: Path, build: Path) -> Path:
     return build
 
 
+def _check_link(link: Path) -> None:
+    """Others call the link to what they deploy `current`, too."""
+    leads_to = link.readlink().parts if link.is_symlink() else None
+    if leads_to is None and not link.exists():
+        return
+    if leads_to is None or len(leads_to) != 2 or leads_to[0] != "builds" or not _BUILD.fullmatch(leads_to[1]):
+        raise ForeignLinkError(
+            f"{link} is not a symbolic link made by this program; name a folder for the site alone, or move it away."
+        )
+
+
 def _switch(link: Path, build: Path) -> None:
     """Point the link at the build in one step; the link is relative, so the site can be moved as a whole."""
-    if link.exists() and not link.is_symlink():
-        raise ValueError(f"{link} is not a symbolic link made by this program; move it away and publish again.")
     new = link.with_name(".current-new")
     new.unlink(missing_ok=True)
     new.symlink_to(Path(build.parent.name, build.name), target_is_directory=True)
@@ -163,7 +183,7 @@ def _switch(link: Path, build: Path) -> None:
 
 def _prune(builds: Path, current: Path) -> None:
     """Keep the current build and the ones published last; a build is renamed first, so none is left half."""
-    others = [build for build in builds.iterdir() if build != current and not build.name.startswith(".")]
+    others = [build for build in builds.iterdir() if build != current and _BUILD.fullmatch(build.name)]
     others.sort(key=lambda build: (build.stat().st_mtime_ns, build.name), reverse=True)
     for build in others[KEPT_BUILDS - 1 :]:
         discarded = build.with_name(f"{DISCARDED}{build.name}")

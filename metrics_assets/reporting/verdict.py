@@ -13,7 +13,8 @@ from datetime import date
 
 from metrics_assets.reporting import wording
 from metrics_assets.reporting.data import TIERS, MetricInfo, Point, Series, Tier, TierBand
-from metrics_assets.reporting.pages.summaries import Summary, tier_of
+from metrics_assets.reporting.from_catalogue import tier_of
+from metrics_assets.reporting.pages.summaries import Summary
 
 WEAK: tuple[Tier, ...] = ("medium", "low")
 COMPARED_WEEKS = 4

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,6 +14,7 @@ from metrics_assets.reporting.data import MetricInfo
 NO_BREAK = "\u00a0"
 HOURS_PER_DAY = 24
 DAYS_PER_MONTH = 30
+_ISO_DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 SHIPS_BY = {
@@ -136,9 +138,16 @@ def status(name: str) -> tuple[str, str, str]:
     return STATUSES.get(word, ("?", word[:1].upper() + word[1:] if word else "Unknown", "calm"))
 
 
-def light(band: str | None) -> tuple[str, str, str]:
-    """Return glyph, word and colour role of a band of a traffic light; None is a value that is in none."""
-    return STATUSES["unknown"] if band is None else LIGHTS.get(band, ("", band[:1].upper() + band[1:], "calm"))
+def light(band: str | None, rank: int = 1, of: int = 3) -> tuple[str, str, str]:
+    """Return glyph, word and colour role of a band of a traffic light; None is a value that is in none.
+
+    Of bands named otherwise the first of `of` (rank 0) is good and the last is bad: catalogues list them best first.
+    """
+    if band is None:
+        return STATUSES["unknown"]
+    name = band if band in LIGHTS else "green" if rank == 0 else "red" if rank == of - 1 else "yellow"
+    glyph, _, role = LIGHTS[name]
+    return glyph, f"{band[:1].upper()}{band[1:]}", role
 
 
 def state(name: str) -> str:
@@ -186,6 +195,8 @@ def _compact(value: float) -> str:
 
 def _short(value: float) -> str:
     """Two significant figures under ten, whole numbers with thousands above."""
+    if value == 0:
+        return "0"  # minus zero too
     if abs(value) >= 9.95:
         return f"{value:,.0f}"
     if 0 < abs(value) < 0.05:
@@ -195,14 +206,36 @@ def _short(value: float) -> str:
     return f"{value:.1f}".removesuffix(".0")
 
 
+def rounded(value: float, decimals: int = 0) -> str:
+    """A number with so many decimals; what rounds to zero has no sign."""
+    return f"{round(float(value), decimals) + 0.0:,.{decimals}f}"
+
+
 def day(value: date) -> str:
     """A UTC day: '20 Nov 2026'."""
     return f"{value.day} {MONTHS[value.month - 1]} {value.year}".replace(" ", NO_BREAK)
 
 
+def written_days(text: str) -> str:
+    """A text with its ISO days as people read them: '2025-12-31' becomes '31 Dec 2025'."""
+    return _ISO_DAY.sub(_written, text)
+
+
+def _written(match: re.Match[str]) -> str:
+    try:
+        return day(date(int(match[1]), int(match[2]), int(match[3])))
+    except ValueError:
+        return match[0]
+
+
 def count(number: int, noun: str, plural: str | None = None) -> str:
     """'1 repository', '3 repositories'."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def shown(number: int, every: int, noun: str = "", *, rest: str = "; all in the CSV") -> str:
+    """'50 of 1,000 packages shown; all in the CSV.'; nothing where all are shown."""
+    return f"{number:,} of {every:,}{noun and ' '}{noun} shown{rest}." if number < every else ""
 
 
 def repositories(number: int) -> str:
@@ -217,6 +250,14 @@ def listed(parts: list[str]) -> str:
 def severity(name: str) -> tuple[str, str, str]:
     """Return glyph, word and colour role of a severity; one that is not known keeps its own name."""
     return SEVERITIES.get(name.lower(), ("!", name[:1].upper() + name[1:], "watch"))
+
+
+def severities(names: Sequence[str]) -> str:
+    """'2 critical, 6 warnings and 1 note', the most severe first."""
+    said = [f"{names.count('critical')} critical"] if "critical" in names else []
+    nouns = {"warning": "warning", "info": "note"}
+    said += [count(names.count(name), noun) for name, noun in nouns.items() if name in names]
+    return listed(said)
 
 
 def ships_by(source: str | None) -> str:
@@ -262,10 +303,9 @@ def change(before: float, now: float, metric: MetricInfo) -> Change:
 def _size(before: float, difference: float, unit: str) -> tuple[str | None, bool]:
     """Return how large a difference is in words (None: there is no such size), and whether it counts as none."""
     if unit == "ratio":
-        return f"{_short(abs(difference) * 100)}{NO_BREAK}points", abs(difference) < 0.005
+        return _points(abs(difference) * 100), abs(difference) < 0.005
     if unit == "points":
-        word = "point" if abs(difference) == 1 else "points"
-        return f"{_short(abs(difference))}{NO_BREAK}{word}", abs(difference) < 0.5
+        return _points(abs(difference)), abs(difference) < 0.5
     if unit == "rank":
         return count(round(abs(difference)), "place"), difference == 0
     if before == 0:
@@ -274,6 +314,11 @@ def _size(before: float, difference: float, unit: str) -> tuple[str | None, bool
         return _short(abs(difference)), abs(difference) < 0.025 * abs(before)
     share = abs(difference) / before
     return f"{_short(share * 100)}{NO_BREAK}%", share < 0.025
+
+
+def _points(size: float) -> str:
+    said = _short(size)
+    return f"{said}{NO_BREAK}{'point' if said == '1' else 'points'}"
 
 
 def _moved(difference: float, text: str, metric: MetricInfo) -> Change:

@@ -89,6 +89,28 @@ def replacing_days(
         yield connection
 
 
+def copied_rows(connection: sa.Connection, query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> io.BytesIO:
+    """The rows of a query as CSV with a header, by COPY: several times as fast as rows one by one.
+
+    Args:
+        parameters: for %s or %(name)s. They come to stand in the statement's text: with a list of metrics the planner
+            so drops every branch of metrics.metric_values that is about something else.
+    """
+    rows = io.BytesIO()
+    cursor: Any = connection.connection.cursor()
+    try:
+        cursor.copy_expert(f"copy ({cursor.mogrify(query, parameters).decode()}) to stdout (format csv, header)", rows)
+    finally:
+        cursor.close()
+    rows.seek(0)
+    return rows
+
+
+def read_numbers(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> pd.DataFrame:
+    """The rows of a query that gives numbers alone, by COPY; NaN where one is null."""
+    return pd.read_csv(copied_rows(connection, query, parameters))
+
+
 def copy_rows(connection: sa.Connection, table: str, columns: Sequence[str] | None, rows: io.StringIO) -> None:
     """COPY rows in CSV into a table, within the connection's transaction."""
     names = f" ({', '.join(columns)})" if columns else ""

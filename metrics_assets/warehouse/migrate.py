@@ -20,6 +20,7 @@ from metrics_assets.catalogue.space import Dimension, load_space
 from metrics_assets.catalogue.tiers import Tiers, load_tiers
 from metrics_assets.errors import WarehouseError
 from metrics_assets.paths import SQL
+from metrics_assets.warehouse.engine import SEARCH_PATH
 from metrics_assets.warehouse.metric_values import metric_values_sql
 
 _LOCK = 0x6D657472  # 'metr'; any number that nobody else uses in this database
@@ -49,7 +50,35 @@ def migrate(engine: sa.Engine, sql: Path = SQL) -> list[str]:
         connection.exec_driver_sql(_BOOK)
         rows = connection.execute(sa.text("select name, checksum from migrations.applied"))
         known: dict[str, str] = {row.name: row.checksum for row in rows}
-        return [*_apply_numbered(connection, sql, known), *_apply_repeatable(connection, sql, known)]
+        applied = [*_apply_numbered(connection, sql, known), *_apply_repeatable(connection, sql, known)]
+        _set_search_path(connection)
+        return applied
+
+
+def _set_search_path(connection: sa.Connection) -> None:
+    """Let psql and other tools name tables without a schema: a database made by hand, or restored, does not know how.
+
+    Not where another program's tables are in the database, or where this user does not own it.
+    """
+    name = connection.execute(sa.text(_WITHOUT_SEARCH_PATH)).scalar()
+    if name is not None:
+        quoted = connection.dialect.identifier_preparer.quote(name)
+        connection.exec_driver_sql(f"alter database {quoted} set search_path = {SEARCH_PATH}")
+
+
+_WITHOUT_SEARCH_PATH = """
+select datname
+from pg_database
+where datname = current_database() and pg_has_role(datdba, 'USAGE')
+  and not exists (
+      select 1 from pg_db_role_setting cross join unnest(setconfig) as setting
+      where setdatabase = pg_database.oid and setrole = 0 and setting like 'search_path=%'
+  )
+  and not exists (
+      select 1 from pg_tables
+      where schemaname not in ('raw', 'metrics', 'ops', 'migrations', 'pg_catalog', 'information_schema')
+  )
+"""
 
 
 def _apply_numbered(connection: sa.Connection, sql: Path, known: dict[str, str]) -> list[str]:

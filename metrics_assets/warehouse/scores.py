@@ -12,45 +12,41 @@ import pandas as pd
 import sqlalchemy as sa
 
 from metrics_assets.warehouse.filling import first_fill
+from metrics_assets.warehouse.frames import copied_rows
 
-# The array is a constant for the planner, which so reads the branches of these metrics alone.
 _FIGURES = """
-copy (
-    select figures.subject_kind, figures.subject, figures.date, figures.metric, figures.value, figures.n, figures.state
-    from metrics.metric_values as figures
-    where figures.metric = any (%(metrics)s)
-      and figures.date >= %(start)s and figures.date < %(end)s
-      and (
-          figures.subject_kind = 'repository'
-          or (figures.subject_kind = 'portfolio' and figures.subject = (select portfolio from ops.portfolio))
-      )
-) to stdout (format csv, header)
+select figures.subject_kind, figures.subject, figures.date, figures.metric, figures.value, figures.n, figures.state
+from metrics.metric_values as figures
+where figures.metric = any (%(metrics)s)
+  and figures.date >= %(start)s and figures.date < %(end)s
+  and (
+      figures.subject_kind = 'repository'
+      or (figures.subject_kind = 'portfolio' and figures.subject = (select portfolio from ops.portfolio))
+  )
 """
 
 # The largest figure of a subject's packages: the dependents of several packages may be the same ones, and the
 # downloads of one the doing of another, so that a sum would count twice.
 _OF_PACKAGES = """
-copy (
-    with packages as (
-        select registry || ':' || package as package, 'package of repository' as subject_kind, repository as subject
-        from ops.package_settings
-        where repository is not null
-        union all
-        select settings.registry || ':' || settings.package, 'package of portfolio', portfolio.portfolio
-        from ops.package_settings as settings cross join ops.portfolio as portfolio
-    )
-    select
-        packages.subject_kind, packages.subject, figures.date, figures.metric,
-        max(figures.value) filter (where figures.state in ('ok', 'provisional')) as value,
-        null::bigint as n,
-        coalesce(max(figures.state) filter (where figures.state in ('ok', 'provisional')), min(figures.state)) as state
-    from metrics.metric_values as figures
-    join packages on packages.package = figures.subject
-    where figures.metric = any (%(metrics)s)
-      and figures.subject_kind = 'package'
-      and figures.date >= %(start)s and figures.date < %(end)s
-    group by packages.subject_kind, packages.subject, figures.date, figures.metric
-) to stdout (format csv, header)
+with packages as (
+    select registry || ':' || package as package, 'package of repository' as subject_kind, repository as subject
+    from ops.package_settings
+    where repository is not null
+    union all
+    select settings.registry || ':' || settings.package, 'package of portfolio', portfolio.portfolio
+    from ops.package_settings as settings cross join ops.portfolio as portfolio
+)
+select
+    packages.subject_kind, packages.subject, figures.date, figures.metric,
+    max(figures.value) filter (where figures.state in ('ok', 'provisional')) as value,
+    null::bigint as n,
+    coalesce(max(figures.state) filter (where figures.state in ('ok', 'provisional')), min(figures.state)) as state
+from metrics.metric_values as figures
+join packages on packages.package = figures.subject
+where figures.metric = any (%(metrics)s)
+  and figures.subject_kind = 'package'
+  and figures.date >= %(start)s and figures.date < %(end)s
+group by packages.subject_kind, packages.subject, figures.date, figures.metric
 """
 
 
@@ -77,14 +73,8 @@ def read_figures(
 
 
 def _copied(connection: sa.Connection, statement: str, parameters: dict[str, Any]) -> pd.DataFrame:
-    cursor: Any = connection.connection.cursor()
-    rows = io.BytesIO()
-    try:
-        cursor.copy_expert(cursor.mogrify(statement, parameters).decode(), rows)
-    finally:
-        cursor.close()
-    rows.seek(0)
     text = dict.fromkeys(("subject_kind", "subject", "metric", "state", "date"), "category")
+    rows = copied_rows(connection, statement, parameters)
     # A repository may be called null; only what is empty is missing.
     frame = pd.read_csv(rows, dtype={**text, "value": "float64", "n": "float64"}, keep_default_na=False, na_values=[""])
     days = pd.to_datetime(pd.Index(frame["date"].cat.categories), format="%Y-%m-%d").to_numpy()

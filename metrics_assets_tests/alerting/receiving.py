@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from metrics_assets.alerting import outbox
 from metrics_assets.alerting.conditions import Condition
-from metrics_assets.alerting.events import EventName
+from metrics_assets.alerting.events import EventName, Told
 from metrics_assets.catalogue.alerts import Rule, ThresholdRule
 from metrics_assets.settings import Settings, Severity
 
@@ -299,7 +299,7 @@ def happen(
                 ),
                 {**known, "alert_id": alert_id, "said": json.dumps(said), "level": level, "now": now},
             ).scalar_one()
-            outbox.enqueue_event(connection, event_id, event, rule, about, level, batch, settings, now)
+            outbox.enqueue_events(connection, [Told(event_id, event, rule, about, level)], batch, settings, now)
             ids.append(event_id)
     return ids
 

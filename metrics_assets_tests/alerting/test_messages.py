@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +14,7 @@ from metrics_assets.alerting.messages import compose, compose_group, from_row
 from metrics_assets.alerting.surroundings import Trend, _left_the_usual, read_surroundings
 from metrics_assets.catalogue.alerts import load_rules
 from metrics_assets_tests.alerting.receiving import DAY, RULE, settings_with
+from metrics_assets_tests.tables import insert
 
 SETTINGS = settings_with({}, site_url="https://metrics.example.org", dagster_url="https://dagster.example.org")
 FACTS: dict[str, Any] = {
@@ -24,14 +24,6 @@ FACTS: dict[str, Any] = {
     "event": "opened", "since": "2026-01-03", "level": 0, "alert_id": 17, "state": "firing",
     "dedup_key": "metrics_assets:failures_high:acme/api:17",
 }  # fmt: skip
-
-
-def insert(engine: sa.Engine, table: str, *rows: Mapping[str, Any]) -> None:
-    """Rows into a table; what is not given is null, or 0 where it may not be."""
-    with engine.begin() as connection:
-        for row in rows:
-            names, values = ", ".join(row), ", ".join(f":{name}" for name in row)
-            connection.execute(sa.text(f"insert into {table} ({names}) values ({values})"), dict(row))
 
 
 def dora(days_ago: int, failing: int | None, of: int = 25, **more: Any) -> dict[str, Any]:
@@ -131,7 +123,7 @@ def test_a_message_says_everything_that_is_known(busy: sa.Engine) -> None:
         "- 2026-01-05: release v2.1.0\n"
         "- 2026-01-06: Commits: 14, unusual (6 expected)\n"
         "- 2026-01-04: Issues opened of the portfolio: 14, unusual (6 expected)\n"
-        "- 2026-01-06: Lead time for changes: 2.2 days, 21.0 h usual; the two have moved together before (rank "
+        "- 2026-01-06: Lead time for changes: 2.2 d, 21 h usual; the two have moved together before (rank "
         "correlation 0.81, n = 120)\n"
         "\n"
         "What to do\n"
@@ -185,7 +177,7 @@ def test_related_figures_are_those_beside_it_that_are_known(busy: sa.Engine) -> 
     found = read_surroundings(busy, "rework_rate", "repository", "acme/api", DAY).related
     texts = [one.text for one in found]
     assert "Change failure rate: 32 % (n = 25)" in texts
-    assert "Lead time for changes: 2.2 days (n = 12)" in texts
+    assert "Lead time for changes: 2.2 d (n = 12)" in texts
     assert all("unknown" not in text and "None" not in text for text in texts)
 
 

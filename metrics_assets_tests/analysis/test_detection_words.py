@@ -36,7 +36,7 @@ def finding(**given: Any) -> Finding:
         ),
         (
             {"unit": "hours", "n": 7, "kind": "level_shift", "score": -4.26, "event": "release v1"},
-            "New stars: 2.5 days (n = 7); 12.3 hours expected (2.1 to 25.9 hours, from 56 days). Level shift: the last "
+            "New stars: 2.5 d (n = 7); 12.3 h expected (2.1 h to 1.1 d, from 56 days). Level shift: the last "
             "days together are 4.3 deviations below it. Told by classifier. It may be explained by release v1.",
         ),
         (

@@ -435,7 +435,7 @@ def test_missing_days_of_a_repository_are_one_insight() -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(5.24, "hours", "5.2 hours"), (72, "hours", "3 days"), (0.125, "ratio", "12 %"), (0.004, "ratio", "0.4 %"),
+    [(5.24, "hours", "5.2 h"), (72, "hours", "3 d"), (0.125, "ratio", "12 %"), (0.004, "ratio", "0.4 %"),
      (1234, "count", "1,234"), (0.0351, "per day", "1.1 per month"), (0.2, "per day", "1.4 per week"),
      (3.0, "score", "3")],
 )  # fmt: skip

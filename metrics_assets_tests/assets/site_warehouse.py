@@ -1,10 +1,18 @@
-"""A small warehouse for the tests of the site: two repositories, a few weeks."""
+"""A small warehouse for the tests of the site: two repositories, a few weeks; and its pages as a reader sees them."""
 
 from __future__ import annotations
 
+import re
 from datetime import date
+from typing import Any
 
 import sqlalchemy as sa
+
+from metrics_assets.assets.site.building import site_info
+from metrics_assets.assets.site.reading import Reading, reading_of
+from metrics_assets.reporting.data import SiteInfo
+from metrics_assets.settings import Settings
+from metrics_assets_tests.reporting.test_releases_page import parsed
 
 DAY = date(2025, 12, 31)
 CONFIG = """
@@ -14,6 +22,12 @@ repositories: [{github: acme/api}, {github: acme/web}]
 teams: {heron: [ann, bob, cat], osprey: [dan, eve, fay]}
 space: {teams: [heron]}
 """
+SETTINGS = Settings.model_validate(
+    {"portfolio": "Aurora", "start": "2025-06-01", "repositories": [{"github": "acme/api"}]}
+)
+TEAM = "heron"
+PACKS = "{engineering,community,product-metrics,release-watch}"
+HOSTILE = '<img src=x onerror=alert(1)> "q" \u202eעברית ' + "long" * 2500
 
 
 def fill(engine: sa.Engine) -> None:
@@ -51,3 +65,29 @@ def fill(engine: sa.Engine) -> None:
             ),
             {"day": DAY},
         )
+
+
+def run(engine: sa.Engine, statement: str, **given: Any) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.text(statement), given)
+
+
+def read(engine: sa.Engine, day: date = DAY) -> tuple[Reading, SiteInfo]:
+    reading = reading_of(engine, SETTINGS, day)
+    return reading, site_info(reading)
+
+
+def words(engine: sa.Engine, page: Any, day: date = DAY) -> str:
+    """The text of a page's HTML, in which neither a script nor a team's name is."""
+    reading, site = read(engine, day)
+    files = {
+        path: content if isinstance(content, str) else content.decode() for path, content in page.files(reading, site)
+    }
+    html = next(content for path, content in files.items() if path.endswith(".html"))
+    for path, content in files.items():
+        assert TEAM not in content, f"{path} names a team"
+    found = parsed(html)
+    assert [attributes for tag, attributes in found.tags if tag == "script"] == [{"src": "site.js"}]
+    assert not any(name.startswith("on") for _, attributes in found.tags for name in attributes)
+    assert len(html.encode()) < 300_000
+    return re.sub(r"\s+", " ", found.text)

@@ -6,17 +6,17 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from metrics_assets.assets.reports.figures import READERS, read_monthly_report, read_weekly_digest
+from metrics_assets.assets.reports.figures import read_figures
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.reporting.documents import ReportKind
 from metrics_assets.reporting.reports import DOCUMENTS, Figures, figures_json, figures_of
 from metrics_assets.settings import Settings
 from metrics_assets_tests.reporting.report_sample import section, text
+from metrics_assets_tests.tables import insert
 
 OCTOBER, NOVEMBER = date(2025, 10, 31), date(2025, 11, 30)
 PERIODS: dict[ReportKind, tuple[date, date]] = {
@@ -36,22 +36,6 @@ SETTINGS = Settings.model_validate(
 )
 TEAM = "secret-team"
 GOLDEN = Path(__file__).parent / "monthly_report.txt"
-
-
-def insert(engine: sa.Engine, table: str, *rows: Mapping[str, Any]) -> None:
-    """Rows of one table, each with the same columns."""
-    columns = list(rows[0])
-    values = ", ".join(
-        f"cast(:{name} as jsonb)" if isinstance(rows[0][name], dict | list) and name in ("criteria", "evidence")
-        else f":{name}"
-        for name in columns
-    )  # fmt: skip
-    given = [
-        {name: json.dumps(value) if name in ("criteria", "evidence") else value for name, value in row.items()}
-        for row in rows
-    ]
-    with engine.begin() as connection:
-        connection.execute(sa.text(f"insert into {table} ({', '.join(columns)}) values ({values})"), given)
 
 
 def put(engine: sa.Engine, metric: str, values: Mapping[date, float | None], kind: str = "portfolio",
@@ -153,7 +137,7 @@ def small(warehouse: sa.Engine) -> sa.Engine:
 
 
 def read(engine: sa.Engine, kind: ReportKind = "monthly_report", as_of: date = NOVEMBER) -> Figures:
-    return READERS[kind](engine, SETTINGS, *PERIODS[kind], as_of)
+    return read_figures(kind, engine, SETTINGS, *PERIODS[kind], as_of)
 
 
 def test_the_whole_monthly_report_of_a_small_warehouse(small: sa.Engine) -> None:
@@ -161,7 +145,7 @@ def test_the_whole_monthly_report_of_a_small_warehouse(small: sa.Engine) -> None
     assert text(DOCUMENTS["monthly_report"](read(small))).splitlines() == GOLDEN.read_text("utf-8").splitlines()
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+@pytest.mark.parametrize("kind", sorted(DOCUMENTS))
 def test_what_came_later_changes_nothing(small: sa.Engine, kind: ReportKind) -> None:
     before = read(small, kind)
     later = date(2025, 12, 1)
@@ -193,7 +177,7 @@ def test_what_came_later_changes_nothing(small: sa.Engine, kind: ReportKind) -> 
     assert read(small, kind) == before
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+@pytest.mark.parametrize("kind", sorted(DOCUMENTS))
 def test_no_report_knows_a_team(small: sa.Engine, kind: ReportKind) -> None:
     for metric in ("stars_total", "lead_time_hours", "space_satisfaction", "developer_nps"):
         put(small, metric, {OCTOBER: 1, NOVEMBER: 1}, "team", TEAM)
@@ -227,7 +211,7 @@ def test_no_report_knows_a_team(small: sa.Engine, kind: ReportKind) -> None:
     assert TEAM not in text(DOCUMENTS[kind](figures))
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+@pytest.mark.parametrize("kind", sorted(DOCUMENTS))
 def test_figures_are_json_and_come_back(small: sa.Engine, kind: ReportKind) -> None:
     figures = read(small, kind)
     again = figures_of(json.loads(json.dumps(figures_json(figures), allow_nan=False)))
@@ -237,7 +221,7 @@ def test_figures_are_json_and_come_back(small: sa.Engine, kind: ReportKind) -> N
 
 def test_an_empty_warehouse_is_a_sentence(warehouse: sa.Engine) -> None:
     with pytest.raises(ConfigurationError, match="The warehouse is empty; run `metrics up` so that"):
-        read_monthly_report(warehouse, SETTINGS, *PERIODS["monthly_report"], NOVEMBER)
+        read_figures("monthly_report", warehouse, SETTINGS, *PERIODS["monthly_report"], NOVEMBER)
 
 
 def test_a_sum_says_on_how_many_days_it_stands(small: sa.Engine) -> None:
@@ -343,7 +327,7 @@ def test_the_issues_of_a_week(small: sa.Engine) -> None:
             )
         ),
     )  # fmt: skip
-    figures = read_weekly_digest(small, SETTINGS, *PERIODS["weekly_digest"], NOVEMBER)
+    figures = read_figures("weekly_digest", small, SETTINGS, *PERIODS["weekly_digest"], NOVEMBER)
     assert [(one.number, one.severity, one.is_bug, one.closed_on, one.comments) for one in figures.issues] == [
         (1, "P1", True, None, 0),
         (2, "", True, date(2025, 11, 26), 0),

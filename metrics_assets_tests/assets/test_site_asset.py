@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ from sqlalchemy.engine import URL
 
 from metrics_assets import addresses
 from metrics_assets import settings as configuration
+from metrics_assets.alerting.rules import evaluate
 from metrics_assets.assets.shared import Shared, Warehouse
-from metrics_assets.assets.site import building
+from metrics_assets.assets.site import building, open_alerts
 from metrics_assets.assets.site.asset import CHECKS, PUBLISHED, READS, SITE, site_assets, site_folder
-from metrics_assets.assets.site.building import PAGES, expected_pages, reading_of, site_info
-from metrics_assets.assets.site.reading import Page, Reading
+from metrics_assets.assets.site.building import PAGES, expected_pages, site_info
+from metrics_assets.assets.site.reading import Page, Reading, as_one_state, reading_of
+from metrics_assets.assets.site.series import read_series
 from metrics_assets.automation.jobs import main_job
 from metrics_assets.catalogue import parts
 from metrics_assets.definitions import build
@@ -186,7 +190,10 @@ def test_what_all_pages_share(engine: sa.Engine) -> None:
         connection.exec_driver_sql(
             "insert into ops.collection_log (repository, entity, run_id, range_start, range_end, outcome, reason, "
             "rows_read, requests, points) values ('acme/api', 'issues', 'r', '2025-12-31', '2025-12-31', "
-            "'incomplete', 'GitHub said no.', 0, 0, 0)"
+            "'incomplete', 'GitHub said no.', 0, 0, 0), "
+            # Of a day that is still to come, and of a repository that metrics.yaml does not name any more.
+            "('acme/api', 'pulls', 's', '2026-01-01', '2026-01-02', 'incomplete', 'Too late.', 0, 0, 0), "
+            "('acme/gone', 'issues', 'r', '2025-12-31', '2025-12-31', 'incomplete', 'Gone.', 0, 0, 0)"
         )
     site = site_info(reading_of(engine, settings(), DAY), "0123")
     assert (site.portfolio, site.data_through, site.run) == ("Aurora", DAY, "0123")
@@ -196,6 +203,42 @@ def test_what_all_pages_share(engine: sa.Engine) -> None:
     assert site_info(reading_of(engine, settings(site={"publish_to": "public"}), DAY)).dagster_url is None
     past = site_info(reading_of(engine, settings(), DAY.replace(day=1)))
     assert past.problems[0].startswith("Whether the checks of ")
+
+
+def test_all_pages_see_one_state_of_the_warehouse(engine: sa.Engine) -> None:
+    def seen(reading: Reading) -> tuple[str, str]:
+        with reading.engine.connect() as connection:
+            name = connection.execute(sa.text("select portfolio from ops.portfolio")).scalar_one()
+        series = read_series(reading, ["change_failure_rate"], "repository", weeks=1)
+        return name, ", ".join(subject for subject, _ in series)
+
+    reading = reading_of(engine, settings(), DAY)
+    before = seen(reading)
+    with as_one_state(reading) as still:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("update ops.portfolio set portfolio = 'Other'")
+            connection.exec_driver_sql("delete from metrics.dora_daily")
+        assert seen(still) == before
+        assert seen(reading) == ("Other", "")
+    assert before[1]
+
+
+def test_the_rules_are_evaluated_once_for_all_pages(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated: list[Any] = []
+
+    def counting(*given: Any) -> Any:
+        evaluated.append(given)
+        return evaluate(*given)
+
+    monkeypatch.setattr(open_alerts, "evaluate", counting)
+    reading = reading_of(engine, settings(), DAY)
+    site = site_info(reading)
+    for page in PAGES:
+        list(page(reading, site))
+    assert len(evaluated) == 1
+    replaced = dataclasses.replace(reading, day=DAY - timedelta(days=1))
+    open_alerts.alerts_of(replaced)
+    assert evaluated[1][2] == replaced.day
 
 
 def test_every_table_that_pages_read_is_an_asset(engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:

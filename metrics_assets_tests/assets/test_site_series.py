@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from metrics_assets.assets.site.building import reading_of
-from metrics_assets.assets.site.reading import Reading
+from metrics_assets.assets.site.reading import Reading, reading_of
 from metrics_assets.assets.site.series import read_series
 from metrics_assets.errors import CatalogueError
 from metrics_assets.reporting.data import Point, Target
 from metrics_assets.settings import Settings
+from metrics_assets_tests.tables import insert
 
 DAY = date(2025, 12, 31)
 WEEK = timedelta(days=7)
@@ -24,14 +23,6 @@ SETTINGS = Settings.model_validate({"start": "2025-01-01", "repositories": [{"gi
 
 def reading(engine: sa.Engine, day: date = DAY) -> Reading:
     return reading_of(engine, SETTINGS, day)
-
-
-def insert(engine: sa.Engine, table: str, *rows: Mapping[str, Any]) -> None:
-    with engine.begin() as connection:
-        for row in rows:
-            names = ", ".join(row)
-            values = ", ".join(f":{name}" for name in row)
-            connection.execute(sa.text(f"insert into {table} ({names}) values ({values})"), dict(row))
 
 
 def dora(on: date, subject: str = "acme/api", **figures: Any) -> dict[str, Any]:

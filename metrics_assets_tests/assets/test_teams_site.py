@@ -13,8 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from metrics_assets.assets.site import teams as pages
-from metrics_assets.assets.site.building import reading_of, site_files, site_info
-from metrics_assets.assets.site.reading import Reading
+from metrics_assets.assets.site.building import site_files, site_info
+from metrics_assets.assets.site.reading import Reading, reading_of
 from metrics_assets.settings import Settings
 from metrics_assets_tests.warehouse.tables import fill
 
@@ -214,7 +214,10 @@ def test_too_few_people_in_one_team_hide_its_whole_group(warehouse: sa.Engine) -
 def test_a_larger_minimum_asks_for_more_people_and_more_teams(warehouse: sa.Engine) -> None:
     write(warehouse, VALUES, people={"b": 4})
     assert _marks(dict(team_files_of(warehouse, NAMES, 5))["teams.html"]) == 0
-    assert _marks(dict(team_files_of(warehouse, NAMES, 4))["teams.html"]) == 6 * 7
+    text = dict(team_files_of(warehouse, NAMES, 4))["teams.html"]
+    assert _marks(text) == 0  # two of the six wait for others, and the first four with them
+    assert "2 more to opt in, and the last group is shown." in text
+    assert _marks(dict(team_files_of(warehouse, NAMES[:4], 4))["teams.html"]) == 4 * 7
 
 
 @pytest.mark.parametrize("names", [(), ("a",), ("a", "b")])

@@ -73,6 +73,14 @@ def test_no_page_is_large(site_folder: Path) -> None:
     assert {path: size for path, size in sizes.items() if size > LARGEST} == {}
 
 
+def test_the_demo_has_a_candidate_of_every_verdict_and_notes(site_folder: Path) -> None:
+    releases = (site_folder / "releases.html").read_text(encoding="utf-8")
+    assert "1 is ready, 1 is for review and 1 is blocked" in " ".join(re.sub(r"<[^>]+>", "", releases).split())
+    month = (site_folder / "reports" / "monthly_report-2025-12-01.html").read_text(encoding="utf-8")
+    assert "Evening about search at the Harbour Meetup, with 70 people." in month
+    assert "Nothing noted" not in month
+
+
 def test_every_link_leads_somewhere(site_folder: Path) -> None:
     anchors = {
         path: set(re.findall(r'\bid="([^"]*)"', (site_folder / path).read_text(encoding="utf-8")))

@@ -48,10 +48,11 @@ def hostile_site(demo_home: Path) -> Iterator[Path]:
     for repository in config["repositories"]:
         if "team" in repository:
             repository["team"] = TEAMS.get(repository["team"], repository["team"])
-    shutil.copytree(DEMO_CONFIG.parent / "feeds", home / "feeds")
+    for folder in ("feeds", "catalogue", "reports"):
+        shutil.copytree(DEMO_CONFIG.parent / folder, home / folder)
     (home / "metrics.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
     database = url.set(database="hostile").render_as_string(hide_password=False)
-    variables = {"METRICS_DATABASE_URL": database, "GITHUB_TOKEN": "x", "DEMO_WEBHOOK_URL": "http://127.0.0.1:9"}
+    variables = {"METRICS_DATABASE_URL": database, "GITHUB_TOKEN": "x", "METRICS_DEMO_WEBHOOK": "http://127.0.0.1:9"}
     built = metrics("site", "build", home=home, **variables)
     assert built.returncode == 0, built.stdout + built.stderr
     yield home

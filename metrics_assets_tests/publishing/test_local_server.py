@@ -68,6 +68,7 @@ def test_files_come_with_their_types(browser: httpx.Client) -> None:
         "/absent.html", "/repo", "/repo/", "/data/", "/..%2f..%2fsecret.txt", "/%2e%2e/%2e%2e/secret.txt",
         "/repo/..%2f..%2f..%2fsecret.txt", "/../../secret.txt", "/repo/../../../secret.txt",
         "//etc/passwd", "/%2fetc/passwd", "/a%00b", "/..%5csecret.txt",
+        f"/{'a' * 5000}.html", f"/{'a/' * 5000}", "/%ff%fe.html",
     ],
 )  # fmt: skip
 def test_nothing_else_is_served(path: str, browser: httpx.Client) -> None:
@@ -98,6 +99,7 @@ def test_only_reading_by_this_machines_own_name(browser: httpx.Client) -> None:
     assert browser.post("/").status_code == 405
     assert browser.get("/", headers={"host": "evil.example"}).status_code == 400
     assert browser.get("/", headers={"host": "localhost:3002"}).status_code == 200
+    assert browser.get("/", headers={"host": "testserver"}).status_code == 400
 
 
 def test_before_the_first_build_it_says_what_to_do(tmp_path: Path) -> None:

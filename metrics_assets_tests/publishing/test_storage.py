@@ -166,6 +166,14 @@ def test_a_list_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     assert set(stored()) == {MANIFEST}
 
 
+def test_a_site_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    fsspec.filesystem("memory").pipe_file("/bucket/site/index.html", b"theirs")
+    fsspec.filesystem("memory").pipe_file("/bucket/site/photos/1.jpg", b"theirs")
+    with pytest.raises(PublishingError, match=r"did not put there have the names of its own, as index\.html; name a"):
+        publish(write(tmp_path / "one", SITE))
+    assert stored() == {"index.html": b"theirs", "photos/1.jpg": b"theirs"}
+
+
 def test_errors_hold_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2hunter2")
     error = OSError("https://ann:pw@host/x?X-Amz-Signature=abc&a=1 refused\nhunter2hunter2.")

@@ -21,6 +21,7 @@ from metrics_assets.reporting.documents import (
     Picture,
     ReportKind,
 )
+from metrics_assets.reporting.from_catalogue import tier_source
 from metrics_assets.reporting.reports import contents
 from metrics_assets.reporting.reports.records import (
     AlertState,
@@ -28,13 +29,13 @@ from metrics_assets.reporting.reports.records import (
     GoalState,
     How,
     Measure,
-    Reading,
+    PeriodValue,
     TierDay,
 )
 
 MONTH = (date(2025, 11, 1), date(2025, 11, 30))
 BEFORE = date(2025, 10, 31)
-UNKNOWN = Reading(None, None, "unknown")
+UNKNOWN = PeriodValue(None, None, "unknown")
 HOW: dict[tuple[ReportKind, str], How] = {
     (kind, line.metric): line.how for kind in contents.LINES for line in reversed(contents.lines(kind))
 }
@@ -45,14 +46,14 @@ def metric(key: str) -> MetricInfo:
     return MetricInfo(**{field.name: getattr(known, field.name) for field in dataclasses.fields(MetricInfo)})
 
 
-def reading(value: float | None, days: int | None = None, known: int | None = None) -> Reading:
+def period_value(value: float | None, days: int | None = None, known: int | None = None) -> PeriodValue:
     state = "unknown" if value is None else "ok"
-    return Reading(value, None, state, known if known is not None else days, days)  # type: ignore[arg-type]
+    return PeriodValue(value, None, state, known if known is not None else days, days)  # type: ignore[arg-type]
 
 
 def measure(
     key: str,
-    now: float | Reading | None,
+    now: float | PeriodValue | None,
     before: float | None = None,
     *,
     how: How = "last",
@@ -67,8 +68,8 @@ def measure(
         "subject_kind": kind,
         "subject": subject,
         "how": how,
-        "now": now if isinstance(now, Reading) else reading(now, ends[0]),
-        "before": reading(before, ends[1]),
+        "now": now if isinstance(now, PeriodValue) else period_value(now, ends[0]),
+        "before": period_value(before, ends[1]),
         "quarter": UNKNOWN,
         "year": UNKNOWN,
         "is_there": True,
@@ -131,7 +132,7 @@ def figures(kind: ReportKind = "monthly_report", *measures: Measure, **changes: 
         "through": MONTH[1],
         "prepared_by": None,
         "dashboard": None,
-        "tier_source": next(band.source for band in load_tiers().bands if band.tier_set == "standard"),
+        "tier_source": tier_source(load_tiers()),
         "measures": (*measures, *silent),
     }
     return Figures(**(fields | changes))

@@ -26,6 +26,7 @@ from metrics_assets.reporting.data import (
     Target,
     TierBand,
 )
+from metrics_assets.reporting.from_catalogue import metric_infos, tier_bands, tier_of
 from metrics_assets.reporting.pages.delivery_data import QUICK_CHECK, DeliveryData, Failure, TierSet
 from metrics_assets.reporting.pages.key_figures import CATEGORIES, Compared, KeyFigures
 from metrics_assets.reporting.pages.overview import DayStatus, OverviewData
@@ -51,7 +52,6 @@ from metrics_assets.reporting.pages.summaries import (
     OpenAlert,
     Summary,
     Told,
-    tier_of,
 )
 from metrics_assets.reporting.verdict import Goal
 
@@ -74,22 +74,12 @@ PORTFOLIO = (1.1, 96.0, 0.17, 5.4, 0.1)
 
 @cache
 def metrics() -> Mapping[str, MetricInfo]:
-    return {
-        key: MetricInfo(
-            key, metric.title, metric.definition, metric.formula, metric.unit, metric.direction, metric.window,
-            metric.unknown, metric.minimum_n, metric.source,
-        )
-        for key, metric in load_catalogue().metrics.items()
-    }  # fmt: skip
+    return metric_infos(load_catalogue())
 
 
 @cache
 def bands() -> Mapping[str, tuple[TierBand, ...]]:
-    found: dict[str, tuple[TierBand, ...]] = {}
-    for band in load_tiers().bands:
-        if band.tier_set == "standard":
-            found[band.metric] = (*found.get(band.metric, ()), TierBand(band.tier, band.at_least, band.below))
-    return found
+    return tier_bands(load_tiers())
 
 
 def site(**changes: Any) -> SiteInfo:

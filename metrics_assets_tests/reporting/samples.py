@@ -26,6 +26,7 @@ from metrics_assets.reporting.data import (
     Target,
     TierBand,
 )
+from metrics_assets.reporting.from_catalogue import metric_infos, tier_bands
 
 DAY = date(2025, 12, 31)
 ALL_PAGES = frozenset(
@@ -41,18 +42,13 @@ HOSTILE = "<script>alert(1)</script>\"' onload=x {{ 7*7 }} =1+1 🦊 " + "x" * 3
 @cache
 def metric(key: str = "lead_time_hours") -> MetricInfo:
     """The catalogue's entry of a metric."""
-    known = load_catalogue().metrics[key]
-    return MetricInfo(**{field.name: getattr(known, field.name) for field in dataclasses.fields(MetricInfo)})
+    return metric_infos(load_catalogue())[key]
 
 
 @cache
 def bands(key: str = "lead_time_hours") -> tuple[TierBand, ...]:
     """The tier bands of a metric, of the standard set."""
-    return tuple(
-        TierBand(band.tier, band.at_least, band.below)
-        for band in load_tiers().bands
-        if band.tier_set == "standard" and band.metric == key
-    )
+    return tier_bands(load_tiers()).get(key, ())
 
 
 def info(unit: str, *, direction: str = "higher", title: str = "A figure", window: int | None = 28) -> MetricInfo:

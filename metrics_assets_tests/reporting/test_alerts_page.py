@@ -115,7 +115,7 @@ def test_critical_ones_stand_first_and_those_looked_after_are_counted() -> None:
     page = read_harmless(files(data)[addresses.ALERTS])
     assert [one for one in page.ids if one in ("a", "b", "c")] == ["b", "a", "c"]
     assert (
-        "(1 critical, 1 warning and 1 info), the oldest since 22 Dec 2025; somebody looks after 1 of them." in page.text
+        "(1 critical, 1 warning and 1 note), the oldest since 22 Dec 2025; somebody looks after 1 of them." in page.text
     )
 
 
@@ -157,7 +157,7 @@ def test_anomalies_are_numbered_with_was_expected_and_what_happened_then() -> No
     assert "release <v2>" in page.text
     assert "not known" in page.text
     assert "none known" in page.text
-    assert "beside 1 of them stands a release or another event" in page.text
+    assert "a release or another event of the same days stands beside 1" in page.text
 
 
 def test_watched_labels_say_how_many_where_they_are_known_and_by_which_rules() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +19,7 @@ from metrics_assets.reporting.frame import template
 from metrics_assets.reporting.kit import ChartView, chart
 from metrics_assets.reporting.kit.labels import moved_apart, text_width
 from metrics_assets.reporting.scales import scale_for
-from metrics_assets.reporting.wording import anchor, brief, change, odds, quantity, span, status
+from metrics_assets.reporting.wording import anchor, brief, change, light, odds, quantity, rounded, span, status
 
 from . import samples
 
@@ -82,13 +84,13 @@ def test_a_gap_breaks_the_line_and_a_lone_point_is_a_dot() -> None:
     assert re.fullmatch(r"M500 \d+h0", lone[1])
 
 
-def test_weeks_before_anything_is_known_are_left_out_but_for_half_a_year() -> None:
+def test_weeks_before_anything_is_known_are_left_out_but_for_eight() -> None:
     half = view(samples.series(values=[None] * 20 + [30.0] * 33))
-    assert plain(half.remarks).startswith("Weeks before 21 May 2025 are left out: nothing is known of them.")
+    assert plain(half.remarks).startswith("Known since 21 May 2025.")
     assert str(half.table).count("<tr>") == 1 + 33
     assert len(str(half.plot).split('data-at="')[1].split('"')[0].split()) == 33
     late = view(samples.series(values=[None] * 50 + [30.0] * 3))
-    assert str(late.table).count("<tr>") == 1 + 26
+    assert str(late.table).count("<tr>") == 1 + 8
     other = samples.series(values=[5.0] * 53, subject="aurora/other")
     assert str(view(samples.series(values=[None] * 20 + [30.0] * 33), others=[other]).table).count("<tr>") == 1 + 53
 
@@ -141,7 +143,7 @@ def test_the_backtest_is_said_or_why_there_is_none() -> None:
     assert "10\u00a0% more than last week's" in seen.backtest
 
 
-def test_at_most_six_anomalies_are_numbered_by_day_the_most_severe_first_and_the_rest_counted() -> None:
+def test_at_most_four_anomalies_are_numbered_by_day_the_most_severe_first_and_the_rest_counted() -> None:
     found = tuple(
         Anomaly(samples.DAY - timedelta(days=10 * i), 30.0, 20.0, "critical" if i in (8, 9) else "info", "x", f"no {i}")
         for i in range(10)
@@ -149,23 +151,68 @@ def test_at_most_six_anomalies_are_numbered_by_day_the_most_severe_first_and_the
     unplaced = Anomaly(samples.DAY, None, None, "critical", "missing", "no value at all")
     before = Anomaly(date(2020, 1, 1), 1.0, 1.0, "critical", "x", "long ago")
     seen = view(samples.series(anomalies=(*found, unplaced, before)))
-    assert [note.split(": ")[1] for note in seen.notes] == ["no 9", "no 8", "no 3", "no 2", "no 1", "no 0"]
-    assert seen.more == "5 more anomalies in the CSV file."
-    assert re.findall(r'class="marklabel"[^>]*>(\d)', str(seen.plot)) == list("123456")
+    assert [plain(note).split(":")[0] for note in seen.notes] == [
+        "2 Oct 2025",
+        "12 Oct 2025",
+        "21 Dec 2025",
+        "31 Dec 2025",
+    ]
+    assert seen.more == "7 more anomalies in the CSV file."
+    assert re.findall(r'class="marklabel"[^>]*>(\d)', str(seen.plot)) == list("1234")
 
 
 @pytest.mark.parametrize(
-    ("explanation", "event", "said"),
+    ("found", "said", "is_better"),
     [
-        ("Lead time for changes: 3 d; 1 d expected.", None, "3 d; 1 d expected."),
-        ("3 d. It may be explained by incident 7.", "incident 7", "3 d. It may be explained by incident 7."),
-        ("3 d", "incident 7", "3 d. Known: incident 7."),
-        ("", None, "1.2 d, expected 20 h"),
+        ({}, "1.2 d, expected 20 h. Spike.", False),
+        ({"lower": 15.0, "upper": 23.0}, "1.2 d, expected 15 to 23 h. Spike.", False),
+        (
+            {"known_event": "incident 7 on 2025-12-31", "explanation": "It may be explained by incident 7."},
+            "1.2 d, expected 20 h. Spike. At the same time: incident 7.", False,
+        ),
+        (
+            {"known_event": "release v1 on 2025-12-30"},
+            "1.2 d, expected 20 h. Spike. At the same time: release v1 on 30 Dec 2025.", False,
+        ),
+        ({"kind": "level_shift", "score": -4.0}, "1.2 d, expected 20 h. Level shift down, for the better.", True),
+        ({"kind": "drift", "score": 4.0}, "1.2 d, expected 20 h. Drift up.", False),
+        ({"kind": "variance", "score": 4.0, "expected": None}, "1.2 d. Unusually unsteady.", False),
+        ({"kind": "drop", "value": 2.0}, "2 h, expected 20 h. Drop, for the better.", True),
     ],
-)
-def test_an_anomaly_is_explained_once(explanation: str, event: str | None, said: str) -> None:
-    found = Anomaly(samples.DAY, 30.0, 20.0, "info", "x", explanation, event)
-    assert plain(view(samples.series(anomalies=(found,))).notes[0]) == f"31 Dec 2025: {said}"
+)  # fmt: skip
+def test_an_anomaly_is_said_shortly_and_whether_it_is_for_the_better(
+    found: dict[str, Any], said: str, is_better: bool
+) -> None:
+    usual = Anomaly(samples.DAY, 30.0, 20.0, "critical", "spike", "long and technical")
+    seen = view(samples.series(anomalies=(replace(usual, **found),)))
+    assert plain(seen.notes[0]) == f"31 Dec 2025: {said}"
+    assert seen.better == ((1,) if is_better else ())
+    assert ("anomaly for the better" in str(seen.legend)) == is_better
+    assert ('class="dot mark better"' in str(seen.plot)) == is_better
+
+
+def test_one_point_is_not_points_and_zero_has_no_sign() -> None:
+    for unit, one in (("ratio", 0.01), ("points", 1.0)):
+        metric = dataclasses.replace(samples.series().metric, unit=unit)
+        assert plain(change(0.5, 0.5 + one, metric).text) == "1 point higher than"
+        assert plain(change(0.5, 0.5 + 1.02 * one, metric).text) == "1 point higher than"
+        assert plain(change(0.5, 0.5 + 2 * one, metric).text) == "2 points higher than"
+    assert [rounded(-0.0), rounded(-0.04, 1), rounded(-0.06, 1), rounded(1234.5678, 2)] == [
+        "0",
+        "0.0",
+        "-0.1",
+        "1,234.57",
+    ]
+    assert str(quantity(-0.0, "count")) == "0"
+
+
+def test_a_light_is_shown_in_one_way_whatever_its_bands_are_called() -> None:
+    assert light("green") == ("✓", "Green", "ok")
+    assert light("red") == ("✕", "Red", "bad")
+    assert [light(name, rank, 3) for rank, name in enumerate(("calm", "busy", "swamped"))] == [
+        ("✓", "Calm", "ok"), ("!", "Busy", "watch"), ("✕", "Swamped", "bad"),
+    ]  # fmt: skip
+    assert light(None)[1] == "Unknown"
 
 
 def test_the_table_has_every_week_and_what_is_expected() -> None:

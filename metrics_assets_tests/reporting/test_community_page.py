@@ -166,7 +166,7 @@ def test_what_the_page_says() -> None:
         "Half of the issues get a first answer within 3 h of business time (green); 1 repository is red.",
         "31 items wait for a first answer, the oldest for 89 days.",
         "Community health stands at 70 of 100; weakest: questions answered.",
-        "5 issues and 1 pull request of those opened in the last 28 days still wait.",
+        "5 issues and 1 pull request of those opened in the last 28 days had no answer, closed ones among them.",
         "1 discussion and 30 issues wait for a first answer by another person. The oldest 2 are listed.",
         "Nothing is said of 2 repositories whose lists of the day are not complete.",
         "At the end of 31 Dec 2025 · 3 repositories · 2 packages · 2 communities elsewhere",

@@ -90,7 +90,7 @@ def test_fifty_repositories_are_shown() -> None:
     summaries = tuple(sample.summary(f"acme/service-{n:04d}", sample.TYPICAL["aurora/billing"]) for n in range(300))
     files = dict(delivery_files(sample.site(), sample.delivery(summaries=summaries)))
     html = str(files[addresses.DELIVERY])
-    assert "50 of 300 active repositories are shown; all are in the CSV file." in html
+    assert "50 of 300 active repositories shown; all in the CSV." in html
     assert "acme/service-0050" not in html
     assert len(list(csv.DictReader(io.StringIO(str(files["data/delivery-repositories.csv"]))))) == 300
 

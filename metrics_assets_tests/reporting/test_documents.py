@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import zlib
 from datetime import date
 from html.parser import HTMLParser
@@ -205,6 +206,20 @@ def test_printing_says_why_it_could_not(tmp_path: Path, monkeypatch: pytest.Monk
     assert print_pdf("<p>").reason == "Chromium ended without a PDF."
     broken.write_text("#!/bin/sh\nsleep 60 &\nwait\n")
     assert print_pdf("<p>", timeout_seconds=0.5).reason == "Chromium did not print within 0 seconds."
+
+
+def test_what_the_browser_started_ends_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = tmp_path / "chromium"
+    browser.write_text(f"#!/bin/sh\nsleep 300 2>/dev/null & echo $! > {tmp_path}/started\nexit 0\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("METRICS_CHROMIUM", str(browser))
+    print_pdf("<p>")
+    state = Path("/proc") / (tmp_path / "started").read_text().strip() / "stat"
+    for _ in range(100):
+        if not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z":
+            return
+        time.sleep(0.05)
+    pytest.fail("what the browser started is still there")
 
 
 def test_a_chart_without_a_value_is_said_in_words() -> None:

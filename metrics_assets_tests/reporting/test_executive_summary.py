@@ -16,7 +16,7 @@ from metrics_assets_tests.reporting.report_sample import (
     figures,
     goal,
     measure,
-    reading,
+    period_value,
     section,
     text,
     tiers,
@@ -37,7 +37,7 @@ def month(**changes: object):  # type: ignore[no-untyped-def]
         "goals": (goal("stars_total", 4022, 4000, "met", status_before="off track", title="4,000 stars"),),
         "repositories_rated": 3,
     }
-    stars = replace(measure("stars_total", 4022, 3579), quarter=reading(2794))
+    stars = replace(measure("stars_total", 4022, 3579), quarter=period_value(2794))
     return figures("executive_summary", *keys, stars, **(fields | changes))
 
 

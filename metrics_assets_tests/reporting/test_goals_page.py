@@ -8,9 +8,11 @@ from datetime import date, timedelta
 import pytest
 
 from metrics_assets import addresses
+from metrics_assets.reporting import wording
 from metrics_assets.reporting.data import SiteInfo
-from metrics_assets.reporting.pages.community_words import Band, cut, light, limits, moved, web_address, written_days
+from metrics_assets.reporting.pages.community_words import Band, cut, light, limits, moved, web_address
 from metrics_assets.reporting.pages.goals import (
+    MOST_CHARTS,
     CategoryFigure,
     Goal,
     GoalsData,
@@ -189,7 +191,7 @@ def test_the_way() -> None:
 def test_reasons_are_sentences_with_days_in_words() -> None:
     said = reason_words("missed: 25 % on the due day (2025-09-01), the goal was below 15 %").replace("\u00a0", " ")
     assert said == "Missed: 25 % on the due day (1 Sep 2025), the goal was below 15 %."
-    assert written_days("2025-13-45 stays") == "2025-13-45 stays"
+    assert wording.written_days("2025-13-45 stays") == "2025-13-45 stays"
 
 
 def test_north_stars_over_a_month_a_quarter_and_a_year() -> None:
@@ -298,10 +300,10 @@ def test_charts_make_way_for_the_goals() -> None:
     goals = [
         replace(DUE, goal=f"g{number}", subject_kind="repository", subject=f"acme/s{number}") for number in range(60)
     ]
-    assert len(charted(goals)) == 24
+    assert len(charted(goals)) == MOST_CHARTS
     html = pages(with_series(*goals))["goals.html"]
     drawn = html.count('class="panel chart"')
-    assert 0 < drawn <= 24
+    assert 0 < drawn <= MOST_CHARTS
     assert f"{drawn} figures are drawn; {60 - drawn} more" in html
     ids = [attributes["id"] for _, attributes in parsed(html).tags if attributes.get("id")]
     assert len(ids) == len(set(ids))

@@ -153,7 +153,8 @@ def test_hostile_texts_stay_texts_everywhere() -> None:
         ("repo/a.html#x:y", "../repo/a.html#x:y"), ("#here", "#here"), ("https://example.org/a", "https://example.org/a"),
         ("javascript:alert(1)", None), (" javascript:alert(1)", None), ("JAVASCRIPT:x", None),
         ("data:text/html,x", None),
-        ("//example.org", None), ("/etc", None), ("\\\\host", None), ("", None), (None, None),
+        ("//example.org", None), ("\t//example.org", None), ("/etc", None), ("\\\\host", None), ("", None),
+        (None, None),
     ],
 )  # fmt: skip
 def test_links_lead_into_the_site_or_to_http_and_nowhere_else(href: str | None, leads_to: str | None) -> None:

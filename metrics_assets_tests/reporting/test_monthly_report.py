@@ -30,7 +30,7 @@ from metrics_assets_tests.reporting.report_sample import (
     goal,
     measure,
     metric,
-    reading,
+    period_value,
     section,
     text,
     tiers,
@@ -155,7 +155,7 @@ def test_its_lines() -> None:
 
 
 def test_a_year_before_is_said_where_there_is_one() -> None:
-    stars = measure("stars_total", 4022, 3579, year=reading(2000))
+    stars = measure("stars_total", 4022, 3579, year=period_value(2000))
     forks = measure("forks_total", 245, 209)
     document = monthly_report_document(figures("monthly_report", stars, forks, start=date(2020, 1, 1)))
     assert facts_of(document)["Stars"] == "4,022 (+12 % MoM, +101 % YoY)"
@@ -165,13 +165,13 @@ def test_a_year_before_is_said_where_there_is_one() -> None:
 
 
 def test_days_that_are_missing_are_said_and_nothing_is_compared() -> None:
-    views = measure("views", reading(900, 30, 27), 1000, how="sum")
+    views = measure("views", period_value(900, 30, 27), 1000, how="sum")
     document = monthly_report_document(figures("monthly_report", views))
     assert facts_of(document)["Views of the repositories"] == "900 on the 27 of 30 days known"
 
 
 def test_what_is_not_known_is_said_once_and_why() -> None:
-    few = measure("pickup_hours", replace(reading(None), state="too_few", n=2))
+    few = measure("pickup_hours", replace(period_value(None), state="too_few", n=2))
     old = measure("annual_recurring_revenue", None)
     never = [measure(key, None, is_there=False) for key in ("average_contract_value", "countries")]
     document = monthly_report_document(figures("monthly_report", few, old, *never))
@@ -199,7 +199,7 @@ def test_a_project_of_which_nothing_is_known_gets_a_short_report() -> None:
 def test_a_library_without_deployments_is_told_why_once() -> None:
     why = "nothing says when it ships"
     silent = [
-        replace(one, now=reading(None), metric=replace(one.metric, unknown=f"{why.capitalize()}.")) for one in KEYS
+        replace(one, now=period_value(None), metric=replace(one.metric, unknown=f"{why.capitalize()}.")) for one in KEYS
     ]
     stars = measure("stars_total", 800, 700)
     document = monthly_report_document(figures("monthly_report", *silent, stars))
@@ -288,7 +288,7 @@ def test_the_footer() -> None:
 
 
 def test_figures_that_late_events_may_change_are_counted() -> None:
-    stars = measure("stars_total", replace(reading(4022), state="provisional"), 3579)
+    stars = measure("stars_total", replace(period_value(4022), state="provisional"), 3579)
     document = monthly_report_document(figures("monthly_report", stars))
     assert dict(document.footer)["Made from"] == "1 figure, 1 of them provisional: late events may still change them"
 

@@ -255,6 +255,15 @@ def test_what_went_out_and_how_it_does_since() -> None:
     assert page.text.index("aurora/api 10") < page.text.index("aurora/web 4")  # where most went wrong first
 
 
+def test_a_figure_that_stood_still_for_a_quarter_has_a_tile_and_no_chart() -> None:
+    leaks = series(metric("privacy_leaks", "Privacy leaks", "count", "lower"), 1, *[0] * 13)
+    html = pages(ReleasesData(watch=(leaks,)))[addresses.RELEASES]
+    assert "Privacy leaks" in html
+    assert "<figure" not in html
+    moved = series(leaks.metric, 1, *[0] * 12, 1)
+    assert "<figure" in pages(ReleasesData(watch=(moved,)))[addresses.RELEASES]
+
+
 def test_only_repositories_with_a_page_are_linked() -> None:
     links = {attributes.get("href") for tag, attributes in parsed(pages(full())["releases.html"]).tags if tag == "a"}
     assert addresses.repository("aurora/api") in links
@@ -295,7 +304,10 @@ def test_a_thousand_repositories_fit() -> None:
         verdicts=tuple(FrozenVerdict("Beta", name, name, "v1", DAY, "passed", 90.0, ()) for name in names),
         releases=tuple(Release(name, "v1", DAY, False, "succeeded") for name in names),
         deployments=tuple(Deployments(name, name, 9, 1, 1, DAY, "v1", (("incident", 1),)) for name in names),
-        watch=tuple(series(metric(f"figure_{number}", f"Figure {number}"), *[0.5] * 53) for number in range(60)),
+        watch=tuple(
+            series(metric(f"figure_{number}", f"Figure {number}"), *(0.5 + week / 1000 for week in range(53)))
+            for number in range(60)
+        ),
     )
     files = pages(data)
     assert len(files["releases.html"].encode()) < 300_000

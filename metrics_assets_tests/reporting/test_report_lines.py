@@ -58,6 +58,7 @@ def test_a_value_is_written_with_its_unit(value: float, unit: str, said: str) ->
         (2, 400, "count", "200 times as much"),
         (100, 0, "count", "−100 %"),
         (-20, 30, "dollars", "from −$20"),
+        (1e-305, 20, "per day", "from under 0.01 per month"),
         (0.67, 0.70, "ratio", "+3 points"),
         (0.5, 0.5001, "ratio", "±0 points"),
         (-12, 8, "points", "+20 points"),

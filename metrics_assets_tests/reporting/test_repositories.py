@@ -61,14 +61,14 @@ def test_the_list_is_cut_into_pages_of_a_hundred_and_one_file_has_all() -> None:
             assert len(str(content).encode()) < 300_000
 
 
-def test_traffic_lights_have_a_word_and_a_shape() -> None:
+def test_traffic_lights_have_a_word_and_a_glyph() -> None:
     files = dict(repositories_files(sample.site(), RepositoriesData(sample.metrics(), sample.summaries())))
     html = str(files["repositories.html"])
     text = words(html)
-    assert "● 4,200 green, n 20" in text
-    assert "▲ 700 yellow, n 20" in text
-    assert "■ 12 red, n 20" in text
-    assert "■ 1.2 d red, n 20" in text  # 30 business hours
+    assert "✓ 4,200 green, n 20" in text
+    assert "! 700 yellow, n 20" in text
+    assert "✕ 12 red, n 20" in text
+    assert "✕ 1.2 d red, n 20" in text  # 30 business hours
     assert "Stars: 2 green, 1 yellow and 3 red." in text
     rows = {row["repository"]: row for row in csv.DictReader(io.StringIO(str(files["data/repositories.csv"])))}
     assert rows[NAME]["stars_total_light"] == "green"

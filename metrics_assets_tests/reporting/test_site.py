@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from metrics_assets.errors import MetricsError
 from metrics_assets.reporting import site
 from metrics_assets.reporting.site import publish
 
@@ -140,3 +141,25 @@ def test_the_order_of_the_files_does_not_matter_but_their_names_do(tmp_path: Pat
     first = publish([("index.html", "1"), ("ab", "c")], tmp_path).digest
     assert publish([("ab", "c"), ("index.html", "1")], tmp_path).digest == first
     assert publish([("a", "bc"), ("index.html", "1")], tmp_path).digest != first
+
+
+def test_what_others_keep_in_the_folder_stays(tmp_path: Path) -> None:
+    (tmp_path / ".lock").write_text("theirs")
+    foreign = [f"builds/{name}" for name in ("1", "2", "3", "4", ".old-photos", ".new-year", "notes.txt")]
+    for name in foreign:
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "own.txt").write_text("theirs")
+    for text in "abcd":
+        publish({"index.html": text}, tmp_path)
+    assert (tmp_path / ".lock").read_text() == "theirs"
+    assert all((tmp_path / name / "own.txt").read_text() == "theirs" for name in foreign)
+    assert len(builds(tmp_path)) == len(foreign) + 3
+
+
+def test_a_link_of_another_program_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "releases/42").mkdir(parents=True)
+    (tmp_path / "current").symlink_to("releases/42")
+    with pytest.raises(MetricsError, match="not a symbolic link made by this program; name a folder for the site"):
+        publish({"index.html": "ours"}, tmp_path)
+    assert (tmp_path / "current").readlink() == Path("releases/42")
+    assert builds(tmp_path) == []

@@ -24,7 +24,7 @@ from metrics_assets_tests.reporting.report_sample import (
     goal,
     measure,
     metric,
-    reading,
+    period_value,
     section,
     text,
 )
@@ -54,7 +54,7 @@ def week(*measures: Measure, **changes: Any) -> Figures:
 
 def weekly(key: str, now: float, before: float, days: int = 7) -> Measure:
     """A sum over the days of the week."""
-    return replace(measure(key, reading(now, days), how="sum"), before=reading(before, 7))
+    return replace(measure(key, period_value(now, days), how="sum"), before=period_value(before, 7))
 
 
 def full() -> Figures:
@@ -105,7 +105,7 @@ def test_urgent_issues_are_counted_and_listed_by_severity_and_age() -> None:
     assert section(digest(), "urgent") == [
         "* P0 (labels p0, critical, security): 1 opened, 1 closed, 1 still open [bad]",
         "* P1 (labels p1, high): 0 opened, 0 closed, 1 still open [watch]",
-        "* Issues without an answer: 26 (−19 % on the week)",
+        "* Issues of the last 28 days that nobody answered: 26 (−19 % on the week)",
         "3 bugs are open.",
         "Bug | Severity | Open for | Comments",
         "aurora/api#1: Title 1 | P0 | 5 days | 2",

@@ -59,6 +59,22 @@ def test_processes_that_migrate_at_the_same_time_do_it_once(empty: URL) -> None:
     engine.dispose()
 
 
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_database_made_by_hand_knows_where_names_are_looked_up(empty: URL, is_shared: bool) -> None:
+    with sa.create_engine(empty.set(database="postgres"), isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(sa.text("create database not_there_yet"))
+    plain = sa.create_engine(empty, poolclass=sa.pool.NullPool)
+    if is_shared:
+        with plain.begin() as connection:
+            connection.execute(sa.text("create table public.of_another_program (id int)"))
+    for _ in range(2):
+        migrate(create_engine(empty))
+    with plain.connect() as connection:
+        found = connection.execute(sa.text("show search_path")).scalar_one()
+    # Another program's names are looked up as before.
+    assert found == ('"$user", public' if is_shared else "metrics, raw, ops, public")
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(empty: URL, tmp_path: Path) -> None:
     sql = _copy(tmp_path)
     (sql / "migrations" / "9999_wrong.sql").write_text("create table raw.half (id int); select nonsense;")

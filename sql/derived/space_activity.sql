@@ -2,8 +2,9 @@
 -- default branch, pull requests opened and reviewed, lines added and deleted by commits that are no merges. It is
 -- never a measure by itself. A team is told of where enough of its people were active (ops.portfolio.minimum_group, at
 -- least 3). A team inside another one is hidden where fewer than that are in the other alone, and a larger team or the
--- portfolio where fewer than that are left of it beside teams that are told of: a difference would be theirs. The other
--- tables of SPACE go by this one's reason.
+-- portfolio where fewer than that are left of it beside teams that are told of: a difference would be theirs. The
+-- portfolio is hidden, too, where all who were active are one team: the figure would be that team's, which only its own
+-- page may show. The other tables of SPACE go by this one's reason.
 -- replace: date
 with recursive weeks as (
     select day::date as date, day::date - 6 as first_day
@@ -83,6 +84,15 @@ shared as materialized (
     join active as other on other.date = one.date and other.person_key = one.person_key
     where other.subject_kind = 'team' and (one.subject_kind, one.subject) <> (other.subject_kind, other.subject)
     group by one.subject_kind, one.subject, one.date, other.subject
+),
+
+-- Weeks in which all active people of the portfolio are in one team.
+one_team as (
+    select distinct shared.date
+    from shared
+    join sizes as whole
+      on whole.subject_kind = shared.subject_kind and whole.subject = shared.subject and whole.date = shared.date
+    where shared.subject_kind = 'portfolio' and shared.people = whole.people
 ),
 
 -- Teams of which all active people are in a larger one, or in the portfolio.
@@ -180,6 +190,8 @@ standing as materialized (
             when known_weeks.repositories_known = 0 then 'no repository was collected for the whole week'
             when coalesce(sizes.people, 0) < rule.minimum
                 then 'fewer than ' || rule.minimum || ' people were active in the week'
+            when subjects.subject_kind = 'portfolio' and one_team.date is not null
+                then 'only one team was active in the week, whose figure it would be'
             when inside_another.subject is not null
                 then 'another team has the same people and fewer than ' || rule.minimum || ' others, whom the difference would show'
             when tells_of_few.subject is not null
@@ -191,6 +203,7 @@ standing as materialized (
     left join sizes
       on sizes.subject_kind = subjects.subject_kind and sizes.subject = subjects.subject
      and sizes.date = known_weeks.date
+    left join one_team on one_team.date = known_weeks.date
     left join inside_another
       on subjects.subject_kind = 'team' and inside_another.subject = subjects.subject
      and inside_another.date = known_weeks.date

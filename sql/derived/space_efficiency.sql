@@ -1,7 +1,7 @@
 -- A row is how well a team's work flowed in a week. Focus and meetings are fed for the team as means over its people
 -- (metrics focus_hours, meeting_hours, context_switches and deep_work_share); shown where the team has at least
 -- ops.portfolio.minimum_group members (at least 3), and of the portfolio as the teams' mean weighed by members, hidden
--- where teams that are not shown could be told from it. Of its people's pull requests: the median hours from opening
+-- where teams that are not shown could be told from it, and what was fed for one team alone: it would be that team's. Of its people's pull requests: the median hours from opening
 -- to first review of those merged in the week, and how many were open at its end for each member.
 -- replace: date
 with weeks as (
@@ -73,6 +73,7 @@ focus as (
     select
         'portfolio', portfolio.portfolio, fed.date,
         sum(fed.members) >= rule.minimum
+            and greatest(count(focus_hours), count(meeting_hours), count(context_switches), count(deep_work_share)) > 1
             and coalesce(sum(fed.members) filter (where not fed.is_shown and focus_hours is not null), 0)
                 not between 1 and rule.minimum - 1
             and coalesce(sum(fed.members) filter (where not fed.is_shown and meeting_hours is not null), 0)
@@ -81,14 +82,14 @@ focus as (
                 not between 1 and rule.minimum - 1
             and coalesce(sum(fed.members) filter (where not fed.is_shown and deep_work_share is not null), 0)
                 not between 1 and rule.minimum - 1,
-        sum((focus_hours * members)::numeric)::double precision
-            / nullif(sum(members) filter (where focus_hours is not null), 0),
-        sum((meeting_hours * members)::numeric)::double precision
-            / nullif(sum(members) filter (where meeting_hours is not null), 0),
-        sum((context_switches * members)::numeric)::double precision
-            / nullif(sum(members) filter (where context_switches is not null), 0),
-        sum((deep_work_share * members)::numeric)::double precision
-            / nullif(sum(members) filter (where deep_work_share is not null), 0)
+        case when count(focus_hours) > 1 then sum((focus_hours * members)::numeric)::double precision
+            / nullif(sum(members) filter (where focus_hours is not null), 0) end,
+        case when count(meeting_hours) > 1 then sum((meeting_hours * members)::numeric)::double precision
+            / nullif(sum(members) filter (where meeting_hours is not null), 0) end,
+        case when count(context_switches) > 1 then sum((context_switches * members)::numeric)::double precision
+            / nullif(sum(members) filter (where context_switches is not null), 0) end,
+        case when count(deep_work_share) > 1 then sum((deep_work_share * members)::numeric)::double precision
+            / nullif(sum(members) filter (where deep_work_share is not null), 0) end
     from fed
     cross join rule
     cross join ops.portfolio as portfolio
@@ -143,6 +144,8 @@ select
     nullif(concat_ws(
         '; ',
         case when focus.date is null then 'focus: nothing was fed, or it is too old'
+             when not focus.is_shown and weeks.subject_kind = 'portfolio'
+                 then 'focus: one team, or fewer than ' || rule.minimum || ' people, would be told from it'
              when not focus.is_shown then 'focus: fewer than ' || rule.minimum || ' people would be told from it' end,
         'flow: ' || weeks.reason
     ), '') as reason,

@@ -2,7 +2,7 @@
 -- net promoter score from -100 to 100, as fed for the team (metrics developer_satisfaction and developer_nps) with the
 -- number of people who answered (survey_responses). Shown where at least ops.portfolio.minimum_group (at least 3)
 -- answered. The portfolio is the teams' mean weighed by answers, hidden where the answers of hidden teams could be told
--- from it. The interval is the widest that score and answers allow, since nobody says how many were in between. What
+-- from it, and where one team alone answered: the mean would be that team's figure. The interval is the widest that score and answers allow, since nobody says how many were in between. What
 -- people wrote is not stored.
 -- replace: date
 with weeks as (
@@ -65,6 +65,8 @@ together as (
         sum(responses) filter (where reason like 'fewer than %' and nps is not null) as hidden_nps,
         sum(satisfaction * responses) / nullif(sum(responses) filter (where satisfaction is not null), 0) as satisfaction,
         sum(nps * responses) / nullif(sum(responses) filter (where nps is not null), 0) as nps,
+        count(*) filter (where satisfaction is not null and responses > 0) as teams_satisfaction,
+        count(*) filter (where nps is not null and responses > 0) as teams_nps,
         count(*) filter (where (satisfaction is not null or nps is not null) and responses is null) as uncounted
     from told
     group by date
@@ -84,11 +86,15 @@ standing as (
                 then 'nobody said how many answered; feed survey_responses beside it'
             when together.responses is null then 'no survey was fed, or the last one is too old'
             when together.responses < rule.minimum then 'fewer than ' || rule.minimum || ' people answered'
+            when together.teams_satisfaction < 2 and together.teams_nps < 2
+                then 'only one team answered, whose figure it would be'
             when together.hidden_satisfaction between 1 and rule.minimum - 1
                 or together.hidden_nps between 1 and rule.minimum - 1
                 then 'fewer than ' || rule.minimum || ' people answered in the teams that are not shown, and the difference would show them'
         end,
-        together.satisfaction, together.nps, together.responses, people.members
+        case when together.teams_satisfaction > 1 then together.satisfaction end,
+        case when together.teams_nps > 1 then together.nps end,
+        together.responses, people.members
     from together cross join rule cross join people
 )
 

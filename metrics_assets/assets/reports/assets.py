@@ -11,7 +11,7 @@ from metrics_assets import settings as configuration
 from metrics_assets.assets import alerts
 from metrics_assets.assets.alerts import newest_day
 from metrics_assets.assets.reports.making import KINDS, Made, Stored, make, notes_file, send_due, stored
-from metrics_assets.assets.shared import PUBLISH, Shared, Warehouse, key_of, markdown_table
+from metrics_assets.assets.shared import PUBLISH, Shared, Warehouse, key_of, markdown_table, table_tags
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.partitions import Days, days_of
 from metrics_assets.reporting.data import FOUR_KEYS
@@ -20,6 +20,7 @@ from metrics_assets.reporting.periods import Period, periods_between
 from metrics_assets.reporting.reports.contents import lines
 from metrics_assets.settings import Settings
 
+REPORTS = "ops.reports"
 FIGURES_CHECK = "figures_are_known"
 NOTES_CHECK = "human_sections_are_noted"
 # Above this share of figures without a value a report says too little to be read.
@@ -91,6 +92,8 @@ def _asset(shared: Shared, kind: ReportKind) -> dg.AssetsDefinition:
                 NOTES_CHECK, asset=_key(kind), description="People wrote something into a report that is to be sent."
             ),
         ],
+        metadata=shared.metadata(REPORTS),
+        tags=table_tags(REPORTS),
         **shared.arguments(PUBLISH, {"postgres", "markdown"}),
     )
     def report(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]

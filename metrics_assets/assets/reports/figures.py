@@ -1,4 +1,4 @@
-"""The figures that reports are made of, read from the warehouse as of a day: one reader for each kind of report.
+"""The figures that reports are made of, read from the warehouse as of a day: by one reader for all kinds of reports.
 
 What a report says is made from these alone (reporting/reports), so that a report that was sent can be told again from
 the figures that it was made from.
@@ -7,23 +7,22 @@ the figures that it was made from.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 
 import sqlalchemy as sa
 
-from metrics_assets.assets.alerts import rules_of
+from metrics_assets.assets.goals import GRAIN_DAYS
 from metrics_assets.assets.reports import rows
-from metrics_assets.assets.reports.values import Value, Values, read_values, report_series, tier_of
+from metrics_assets.assets.reports.values import Value, Values, read_values, too_young
+from metrics_assets.assets.site.reading import Reading, north_stars, reading_of
+from metrics_assets.assets.site.series import read_series
 from metrics_assets.catalogue.metrics import Catalogue, load_catalogue
 from metrics_assets.catalogue.tiers import load_tiers
 from metrics_assets.errors import ConfigurationError
-from metrics_assets.reporting.data import (
-    FOUR_KEYS,
-    MetricInfo,
-    State,
-    TierBand,
-)
+from metrics_assets.reporting.data import FOUR_KEYS, MetricInfo, Series, State, Target, TierBand
 from metrics_assets.reporting.documents import ReportKind
+from metrics_assets.reporting.from_catalogue import tier_of, tier_source
 from metrics_assets.reporting.reports import contents
 from metrics_assets.reporting.reports.records import (
     Figures,
@@ -31,25 +30,23 @@ from metrics_assets.reporting.reports.records import (
     Key,
     Line,
     Measure,
-    Reading,
+    PeriodValue,
     RepositoryKeys,
     TierDay,
 )
 from metrics_assets.reporting.reports.windows import Window, Windows, month_ends, windows
 from metrics_assets.settings import Settings
 
-TIER_SET = "standard"
 _MONTHS = 12
 _MOST_EACH = 5  # packages, communities or segments with a line of their own
 _MOST_REPOSITORIES = 10
-_GRAIN_DAYS = {"day": 1, "week": 7, "month": 31, "quarter": 92}
 _GOOD = ("elite", "high")
 
 
-def read_monthly_report(
-    engine: sa.Engine, settings: Settings, period_start: date, period_end: date, as_of: date
+def read_figures(
+    kind: ReportKind, engine: sa.Engine, settings: Settings, period_start: date, period_end: date, as_of: date
 ) -> Figures:
-    """What the monthly report says of a month.
+    """What a report of a kind says of a period.
 
     Args:
         period_start, period_end: its first and its last day.
@@ -59,60 +56,17 @@ def read_monthly_report(
         ValueError: the period has not begun by `as_of`.
         ConfigurationError: nothing was collected yet.
     """
-    return _read("monthly_report", engine, settings, period_start, period_end, as_of)
-
-
-def read_weekly_digest(
-    engine: sa.Engine, settings: Settings, period_start: date, period_end: date, as_of: date
-) -> Figures:
-    """What the weekly digest says of a week; arguments and errors as `read_monthly_report`."""
-    return _read("weekly_digest", engine, settings, period_start, period_end, as_of)
-
-
-def read_quarterly_review(
-    engine: sa.Engine, settings: Settings, period_start: date, period_end: date, as_of: date
-) -> Figures:
-    """What the quarterly review says of a quarter; arguments and errors as `read_monthly_report`."""
-    return _read("quarterly_review", engine, settings, period_start, period_end, as_of)
-
-
-def read_executive_summary(
-    engine: sa.Engine, settings: Settings, period_start: date, period_end: date, as_of: date
-) -> Figures:
-    """What the executive summary says of a month; arguments and errors as `read_monthly_report`."""
-    return _read("executive_summary", engine, settings, period_start, period_end, as_of)
-
-
-READERS = {
-    "monthly_report": read_monthly_report,
-    "weekly_digest": read_weekly_digest,
-    "quarterly_review": read_quarterly_review,
-    "executive_summary": read_executive_summary,
-}
-
-
-def _read(
-    kind: ReportKind, engine: sa.Engine, settings: Settings, period_start: date, period_end: date, as_of: date
-) -> Figures:
     compared = windows(kind, period_start, period_end, as_of)
-    catalogue, metrics = load_catalogue(), metric_infos(load_catalogue())
-    tier_bands = load_tiers().bands
-    bands = {
-        key: tuple(
-            TierBand(band.tier, band.at_least, band.below)
-            for band in tier_bands
-            if band.tier_set == TIER_SET and band.metric == key
-        )
-        for key in FOUR_KEYS
-    }
-    rules = rules_of(settings)
+    catalogue, reading = load_catalogue(), reading_of(engine, settings, compared.now.last)
+    metrics, rules = reading.metrics, reading.rules
+    bands = {key: reading.bands[key] for key in FOUR_KEYS}
     owners = {metric.key: metric.owner for metric in catalogue.metrics.values()}
     alerts = rows.alerts(engine, rules, compared, metrics, owners)
     with engine.connect() as connection:
         portfolio = connection.execute(sa.text("select portfolio, start from ops.portfolio")).one_or_none()
         if portfolio is None:
             raise ConfigurationError("The warehouse is empty; run `metrics up` so that something is collected first.")
-        stars = list(connection.execute(sa.text("select metric from metrics.north_stars order by position")).scalars())
+        stars = [metric for metric, _ in north_stars(reading)]
         wanted = {line.metric: line for line in contents.lines(kind)}
         lines = [*contents.lines(kind), *(Line(key, always=True) for key in stars if key not in wanted)]
         measures = _measures(connection, catalogue, metrics, lines, compared)
@@ -137,7 +91,7 @@ def _read(
             through=compared.now.last,
             prepared_by=settings.reports.prepared_by,
             dashboard=settings.alerts.site_url,
-            tier_source=next(band.source for band in tier_bands if band.tier_set == TIER_SET),
+            tier_source=tier_source(load_tiers()),
             measures=measures,
             goals=goals,
             gates=tuple(rows.gates(connection, compared)),
@@ -160,31 +114,15 @@ def _read(
             issues=tuple(rows.issues(connection, compared)) if kind == "weekly_digest" else (),
             unanswered=tuple(rows.unanswered(connection, compared)) if kind == "weekly_digest" else (),
             north_stars=tuple(stars),
-            series=tuple(
-                report_series(connection, metrics[key], portfolio.portfolio, compared.now.last, targets.get(key), bands)
-                for key in contents.PICTURES[kind]
-                if key in metrics
-            ),
+            series=_pictures(reading, kind, portfolio.portfolio, targets),
         )
 
 
-def metric_infos(catalogue: Catalogue) -> dict[str, MetricInfo]:
-    """The catalogue's entries as pages and reports take them."""
-    return {
-        metric.key: MetricInfo(
-            key=metric.key,
-            title=metric.title,
-            definition=metric.definition,
-            formula=metric.formula,
-            unit=metric.unit,
-            direction=metric.direction,
-            window=metric.window,
-            unknown=metric.unknown,
-            minimum_n=metric.minimum_n,
-            source=metric.source,
-        )
-        for metric in catalogue.metrics.values()
-    }
+def _pictures(reading: Reading, kind: ReportKind, portfolio: str, targets: Mapping[str, Target]) -> tuple[Series, ...]:
+    """The figures that the report has a chart of, each with the goal that the report names."""
+    keys = [key for key in contents.PICTURES[kind] if key in reading.metrics]
+    found = read_series(reading, keys, "portfolio", [portfolio])
+    return tuple(replace(series, target=targets.get(key)) for (_, key), series in found.items())
 
 
 def _measures(
@@ -199,7 +137,7 @@ def _measures(
     standing = [line for line in lines if line.how == "last"]
     days: dict[How, list[date]] = {
         "sum": [day for window in four for day in window.days],
-        "last": [window.last - timedelta(days=back) for window in four for back in range(max(_GRAIN_DAYS.values()))],
+        "last": [window.last - timedelta(days=back) for window in four for back in range(max(GRAIN_DAYS.values()))],
     }
     found: dict[How, Values] = {}
     of_lines: dict[How, list[Line]] = {"sum": summed, "last": standing}
@@ -212,22 +150,22 @@ def _measures(
         if line.metric not in metrics:
             continue
         subjects = {key[2]: values for key, values in found[line.how].items() if key[:2] == (line.metric, line.kind)}
-        grain = _GRAIN_DAYS[catalogue.metrics[line.metric].grain]
+        grain = GRAIN_DAYS[catalogue.metrics[line.metric].grain]
         parts: list[dict[str, dict[date, Value]]] = [subjects]
         if line.each:
             parts = [{subject: values} for subject, values in _largest(subjects, compared.now.last)]
         for part in parts:
-            readings = [_reading(part.values(), line.how, window, grain) for window in four]
+            of_windows = [_period_value(part.values(), line.how, window, grain) for window in four]
             measures.append(
                 Measure(
                     metric=metrics[line.metric],
                     subject_kind=line.kind,
                     subject=next(iter(part), "") if len(part) < 2 else f"{len(part)} {_plural(line.kind)}",
                     how=line.how,
-                    now=readings[0],
-                    before=readings[1],
-                    quarter=readings[2],
-                    year=readings[3],
+                    now=of_windows[0],
+                    before=of_windows[1],
+                    quarter=of_windows[2],
+                    year=of_windows[3],
                     is_there=bool(part),
                     fed=catalogue.metrics[line.metric].fed is not None,
                 )
@@ -247,7 +185,7 @@ def _largest(subjects: Mapping[str, dict[date, Value]], on: date) -> list[tuple[
     return sorted(subjects.items(), key=size)[:_MOST_EACH]
 
 
-def _reading(subjects: Collection[Mapping[date, Value]], how: How, window: Window, grain: int) -> Reading:
+def _period_value(subjects: Collection[Mapping[date, Value]], how: How, window: Window, grain: int) -> PeriodValue:
     """A figure on the window's last day, or its sum over the window; of several subjects together."""
     if how == "sum":
         days = window.days
@@ -255,7 +193,7 @@ def _reading(subjects: Collection[Mapping[date, Value]], how: How, window: Windo
         whole = [row for row in of_days if row and all(value.value is not None for value in row)]
         known = [value for row in whole for value in row]
         total = sum(value.value for value in known if value.value is not None) if known else None
-        return Reading(total, None, _worst(known), len(whole), len(days))
+        return PeriodValue(total, None, _worst(known), len(whole), len(days))
     found = []
     for values in subjects:
         newest = (values.get(window.last - timedelta(days=back)) for back in range(grain))
@@ -263,9 +201,9 @@ def _reading(subjects: Collection[Mapping[date, Value]], how: How, window: Windo
             found.append(row)
     if not found or any(row.value is None for row in found):
         worst: State = "too_few" if any(row.state == "too_few" for row in found) else "unknown"
-        return Reading(None, found[0].n if len(found) == 1 else None, worst)
+        return PeriodValue(None, found[0].n if len(found) == 1 else None, worst)
     value = sum(row.value for row in found if row.value is not None)
-    return Reading(value, found[0].n if len(found) == 1 else None, _worst(found))
+    return PeriodValue(value, found[0].n if len(found) == 1 else None, _worst(found))
 
 
 def _worst(known: Sequence[Value]) -> State:
@@ -279,12 +217,14 @@ def _tier_history(
 ) -> tuple[TierDay, ...]:
     days = month_ends(through, _MONTHS)
     values = read_values(connection, bands, ["portfolio"], days)
+    young = too_young(connection, ["portfolio"], days)
     found = []
     for day in days:
         for metric, of_metric in bands.items():
             row = values.get((metric, "portfolio", portfolio), {}).get(day)
             if row is not None:
-                found.append(TierDay(day, metric, row.value, tier_of(of_metric, row.value)))
+                tier = None if ("portfolio", portfolio, day) in young else tier_of(row.value, of_metric)
+                found.append(TierDay(day, metric, row.value, tier))
     return tuple(found)
 
 
@@ -292,7 +232,8 @@ def _repositories(
     connection: sa.Connection, bands: Mapping[str, Sequence[TierBand]], compared: Windows
 ) -> list[RepositoryKeys]:
     """The four keys of every repository; those that are rated worst first."""
-    values = read_values(connection, bands, ["repository"], [compared.now.last, compared.before.last])
+    values = read_values(connection, bands, ["repository"], _ends(compared))
+    young = too_young(connection, ["repository"], _ends(compared))
     names = {subject for _, _, subject in values}
     found = []
     for name in names:
@@ -300,7 +241,11 @@ def _repositories(
         for metric, of_metric in bands.items():
             rows = values.get((metric, "repository", name), {})
             now, before = (row.value if (row := rows.get(day)) else None for day in _ends(compared))
-            keys.append(Key(metric, now, before, tier_of(of_metric, now), tier_of(of_metric, before)))
+            tiers = (
+                None if ("repository", name, day) in young else tier_of(value, of_metric)
+                for day, value in zip(_ends(compared), (now, before), strict=True)
+            )
+            keys.append(Key(metric, now, before, *tiers))
         found.append(RepositoryKeys(name, tuple(keys)))
     ranks = {"low": 3, "medium": 2, "high": 0, "elite": 0, None: 0}
     return sorted(found, key=lambda one: (-sum(ranks[key.tier] for key in one.keys), one.repository))

@@ -6,10 +6,11 @@ A report is kept in ops.reports and made anew until it is sent. Being sent and b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from importlib import import_module
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from metrics_assets import addresses
 from metrics_assets import settings as configuration
 from metrics_assets.alerting.enqueueing import enqueue_message
+from metrics_assets.assets.reports.figures import read_figures
 from metrics_assets.errors import ConfigurationError
 from metrics_assets.printing import print_pdf
 from metrics_assets.reporting.document_html import document_page
@@ -26,13 +28,14 @@ from metrics_assets.reporting.document_messages import brief_message, whole_mess
 from metrics_assets.reporting.documents import Document, ReportKind, document_json, document_of
 from metrics_assets.reporting.notes import with_notes
 from metrics_assets.reporting.periods import Period, period_of
-from metrics_assets.reporting.reports.records import figures_json
+from metrics_assets.reporting.reports import DOCUMENTS, figures_json
 from metrics_assets.settings import Settings
 
 KINDS: tuple[ReportKind, ...] = get_args(ReportKind)
 # A month's file holds the notes of two reports; what has no place in them is kept by the monthly one.
 _KEEPS_OTHER_NOTES = frozenset({"monthly_report", "weekly_digest", "quarterly_review"})
-_LONGEST_NOTES = 200_000
+_LONGEST_NOTES = 50_000  # bytes; what is built to be hard for a parser of Markdown takes its time's square
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 State = Literal["draft", "final", "frozen"]
 Read = Callable[[sa.Engine, Settings, date, date, date], Any]
@@ -96,9 +99,7 @@ class Made:
 
 def content_of(kind: ReportKind) -> Content:
     """The content of a kind of report."""
-    reading = import_module("metrics_assets.assets.reports.figures")
-    writing = import_module(f"metrics_assets.reporting.reports.{kind}")
-    return Content(getattr(reading, f"read_{kind}"), getattr(writing, f"{kind}_document"), figures_json)
+    return Content(partial(read_figures, kind), DOCUMENTS[kind], figures_json)
 
 
 def make(
@@ -261,19 +262,39 @@ def _stays_because(kept: Stored, as_of: date) -> str | None:
 def _noted(document: Document, period: Period, settings: Settings) -> tuple[Document, tuple[str, ...]]:
     """The document with what people wrote, and remarks about that."""
     file = notes_file(settings, period)
+    text = _read_notes(file)
+    if text is None:
+        return document, ()
+    # The database holds no NUL, and a terminal would obey the others.
+    plain, controls = _CONTROLS.subn(" ", text)
+    keep_others = period.kind in _KEEPS_OTHER_NOTES
+    noted = with_notes(document, plain, keep_others=keep_others, source=file.name)
+    remarks = noted.remarks
+    if controls:
+        remarks = (*remarks, f"{file.name}: {controls} control characters stand as spaces; type them anew.")
+    return noted.document, remarks
+
+
+def _read_notes(file: Path) -> str | None:
+    """What stands in a notes file; None where there is none."""
     try:
-        if not file.exists():
-            return document, ()
-        if file.stat().st_size > _LONGEST_NOTES:
+        if not file.is_symlink() and not file.exists():
+            return None
+        # Who may write notes may not thereby read what else is on this machine.
+        if not file.resolve().is_relative_to(file.parent.resolve()):
+            raise ConfigurationError(f"{file} leads out of its folder; put the file itself there.")
+        if not file.is_file():
+            raise ConfigurationError(f"{file} is no file that can be read; put a file of that name there.")
+        with file.open("rb") as opened:
+            content = opened.read(_LONGEST_NOTES + 1)
+        if len(content) > _LONGEST_NOTES:
             raise ConfigurationError(f"{file} is longer than {_LONGEST_NOTES:,} bytes; shorten it.")
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"{file} cannot be read ({error.strerror}); mend its permissions.") from error
+        return content.decode("utf-8-sig")
+    except (OSError, RuntimeError) as error:  # the second: a link that leads to itself
+        reason = error.strerror if isinstance(error, OSError) else "its links lead in a circle"
+        raise ConfigurationError(f"{file} cannot be read ({reason}); mend its permissions.") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{file} is not UTF-8 text (byte {error.start}); save it as UTF-8.") from error
-    keep_others = period.kind in _KEEPS_OTHER_NOTES
-    noted = with_notes(document, text, keep_others=keep_others, source=file.name)
-    return noted.document, noted.remarks
 
 
 def _keep(engine: sa.Engine, made: Stored, pdf: bytes | None) -> None:

@@ -66,6 +66,7 @@ left join lateral (
     order by every.date desc limit 1
 ) as forecast on true
 where daily.date = :day and daily.subject_kind <> 'team'
+  and (catalogue.pack is null or catalogue.pack in (select unnest(packs) from ops.portfolio))
 order by daily.goal, daily.subject_kind, daily.subject
 """
 
@@ -81,8 +82,9 @@ select distinct on (evaluations.gate, evaluations.subject_kind, evaluations.subj
     coalesce(criteria.gate_title, evaluations.gate) as title, evaluations.subject, evaluations.verdict,
     evaluations.score, evaluations.must_missing, evaluations.missing
 from metrics.gate_evaluations as evaluations
-left join (select distinct gate, gate_title from metrics.gate_criteria) as criteria using (gate)
-where evaluations.date <= :day and evaluations.date > :since and evaluations.subject_kind <> 'team'
+left join (select distinct gate, gate_title, pack from metrics.gate_criteria) as criteria using (gate)
+where (criteria.pack is null or criteria.pack in (select unnest(packs) from ops.portfolio))
+  and evaluations.date <= :day and evaluations.date > :since and evaluations.subject_kind <> 'team'
 order by evaluations.gate, evaluations.subject_kind, evaluations.subject, evaluations.date desc
 """
 
@@ -109,7 +111,8 @@ left join lateral (
 ) as verdict on true
 where releases.published_at >= cast(:start as date)::timestamp at time zone 'UTC'
   and releases.published_at < cast(:end as date)::timestamp at time zone 'UTC'
-  and not releases.is_draft and releases.deleted_at is null
+  and not releases.is_draft
+  and (releases.deleted_at is null or releases.deleted_at >= cast(:end as date)::timestamp at time zone 'UTC')
 order by releases.published_at desc, settings.repository
 """
 
@@ -124,10 +127,17 @@ def alerts(
     """The alerts that were open on a day of the period, and what the rules say of its last day.
 
     A past day may have been filled in without its rules being evaluated: what they say of the last day counts as well.
+    An alert that was still open is told as it stood on the last day: its row says how it stands now.
     """
     day = windows.now.last
     with engine.connect() as connection:
         rows = connection.execute(sa.text(_ALERTS), {"start": windows.now.start, "day": day}).all()
+    still_open = [
+        (row.rule, row.subject_kind, row.subject, row.metric)
+        for row in rows
+        if row.resolved_on is None or row.resolved_on > day
+    ]
+    conditions = {said.key: said for said in evaluate(engine, rules, day, still_open).conditions}
 
     def alert(rule: Rule | None, said: Any, opened_on: date | None, resolved_on: date | None) -> records.AlertState:
         return records.AlertState(
@@ -144,20 +154,21 @@ def alerts(
             owner=owners.get(said.metric, "engineering"),
         )
 
-    found, known = [], set()
+    found = []
     for row in rows:
         rule = rules.get(row.rule)
         days = rule.for_days if rule else 1
         if row.opened_on + timedelta(days=days - 1) > day:
             continue  # nobody knew of it yet
         resolved = row.resolved_on if row.resolved_on and row.resolved_on <= day else None
+        said = None
         if resolved is None:
-            known.add((row.rule, row.subject_kind, row.subject, row.metric))
-        found.append(alert(rule, row, row.opened_on, resolved))
-    for said in evaluate(engine, rules, day).conditions:
+            said = conditions.pop((row.rule, row.subject_kind, row.subject, row.metric), None)
+        found.append(alert(rule, said or row, row.opened_on, resolved))
+    for said in conditions.values():
         rule = rules[said.rule]
         holds = said.verdict == "breached" and (said.days or 1) >= rule.for_days
-        if holds and said.key not in known and said.subject_kind != "team" and not isinstance(rule, MilestoneRule):
+        if holds and said.subject_kind != "team" and not isinstance(rule, MilestoneRule):
             found.append(alert(rule, said, None, None))
     return sorted(found, key=lambda one: (one.opened_on or day, one.rule, one.subject))
 
@@ -200,6 +211,7 @@ from ops.alerts as alerts
 left join ops.alert_outcomes as outcomes
   on outcomes.alert_id = alerts.alert_id and (outcomes.decided_at at time zone 'UTC')::date <= :as_of
 where alerts.opened_on >= :start and alerts.opened_on <= :day and alerts.state <> 'pending'
+  and alerts.subject_kind <> 'team'
 group by alerts.rule
 order by fired desc, alerts.rule
 """
@@ -329,6 +341,7 @@ with dated as (
     from raw.milestones as milestones
     join ops.repository_settings as settings using (repository_id)
     where milestones.deleted_at is null
+       or milestones.deleted_at >= (cast(:day as date) + 1)::timestamp at time zone 'UTC'
 )
 
 select repository, title, due_on, closed_on
@@ -394,7 +407,7 @@ limit :most
 
 
 def unanswered(connection: sa.Connection, windows: Windows) -> Iterator[records.Unanswered]:
-    """What waits for its first answer in the whole portfolio."""
+    """What was opened in the 28 days up to the last day and nobody answered, closed or not, in the whole portfolio."""
     parameters = {"day": windows.now.last, "before": windows.before.last}
     rows = {row.date: row for row in connection.execute(sa.text(_UNANSWERED), parameters)}
     now, before = rows.get(windows.now.last), rows.get(windows.before.last)

@@ -1,29 +1,15 @@
-"""Figures out of the warehouse for reports: the rows of some days, series for charts, tiers."""
+"""Figures out of the warehouse for reports: the rows of some days."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any
+from datetime import date
 
 import sqlalchemy as sa
 
-from metrics_assets.reporting.data import (
-    Anomaly,
-    Backtest,
-    Forecast,
-    ForecastPoint,
-    MetricInfo,
-    Point,
-    Series,
-    State,
-    Target,
-    Tier,
-    TierBand,
-)
-
-_WEEKS = 53
+from metrics_assets.assets.site.series import DAYS_FOR_A_TIER
+from metrics_assets.reporting.data import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,82 +50,13 @@ def read_values(
     return found
 
 
-def tier_of(bands: Sequence[TierBand], value: float | None) -> Tier | None:
-    if value is None:
-        return None
-    for band in bands:
-        if (band.at_least is None or value >= band.at_least) and (band.below is None or value < band.below):
-            return band.tier
-    return None
-
-
-def report_series(
-    connection: sa.Connection,
-    metric: MetricInfo,
-    portfolio: str,
-    through: date,
-    target: Target | None,
-    bands: Mapping[str, Sequence[TierBand]],
-) -> Series:
-    """A figure week by week, with its anomalies and its newest forecast as of the day."""
-    weeks = [through - timedelta(weeks=back) for back in range(_WEEKS - 1, -1, -1)]
-    rows = read_values(connection, [metric.key], ["portfolio"], weeks).get((metric.key, "portfolio", portfolio), {})
-    parameters: dict[str, Any] = {
-        "metric": metric.key, "portfolio": portfolio, "since": weeks[0], "day": through,
-        "lately": through - timedelta(days=7),
-    }  # fmt: skip
-    anomalies = connection.execute(sa.text(_ANOMALIES), parameters).all()
-    of_metric = tuple(bands.get(metric.key, ()))
-    last = rows.get(through)
-    return Series(
-        metric=metric,
-        subject_kind="portfolio",
-        subject=portfolio,
-        points=tuple(
-            Point(week, row.value, row.n, row.state, row.low, row.high)
-            if (row := rows.get(week))
-            else Point(week, None, None, "unknown")
-            for week in weeks
-        ),
-        anomalies=tuple(Anomaly(*row) for row in anomalies),
-        forecast=_forecast(connection, parameters),
-        target=target,
-        tier=tier_of(of_metric, last.value if last else None),
-        bands=of_metric,
-    )
-
-
-_ANOMALIES = """
-select date, value, expected, severity, kind, explanation, known_event
-from metrics.anomalies
-where metric = :metric and subject_kind = 'portfolio' and subject = :portfolio and state = 'anomaly'
-  and date > :since and date <= :day and explanation is not null
-order by date
-"""
-_PATH = """
-select date, p10, p50, p90
-from metrics.forecast_paths
-where metric = :metric and subject_kind = 'portfolio' and subject = :portfolio and date <= :day and date > :lately
-"""
-_BACKTESTS = """
-select horizon, target_on, p10, p50, p90, method, n, crps, naive_crps, coverage, beats_naive, reason
-from metrics.forecasts
-where metric = :metric and subject_kind = 'portfolio' and subject = :portfolio and date = :made_on
-order by horizon
+_FEW_DAYS = """
+select subject_kind, subject, date from metrics.dora_daily
+where subject_kind = any (:kinds) and date = any (:days) and days_observed < :fewest
 """
 
 
-def _forecast(connection: sa.Connection, parameters: Mapping[str, Any]) -> Forecast | None:
-    """The newest forecast, if it was made by the day: the way of an older one is not kept."""
-    path = connection.execute(sa.text(_PATH), parameters).one_or_none()
-    if path is None:
-        return None
-    weekly = range(6, len(path.p50), 7)  # element 0 is the day after
-    backtests = connection.execute(sa.text(_BACKTESTS), {**parameters, "made_on": path.date})
-    return Forecast(
-        made_on=path.date,
-        points=tuple(
-            ForecastPoint(path.date + timedelta(days=at + 1), path.p10[at], path.p50[at], path.p90[at]) for at in weekly
-        ),
-        backtests=tuple(Backtest(*row) for row in backtests),
-    )
+def too_young(connection: sa.Connection, kinds: Iterable[str], days: Iterable[date]) -> set[tuple[str, str, date]]:
+    """Kind, subject and day of those that were observed too few days to have a tier, as in metrics.dora_tiers."""
+    parameters = {"kinds": sorted(set(kinds)), "days": sorted(set(days)), "fewest": DAYS_FOR_A_TIER}
+    return {tuple(row) for row in connection.execute(sa.text(_FEW_DAYS), parameters)}

@@ -13,7 +13,7 @@ from metrics_assets import addresses
 from metrics_assets.alerting.events import TOLD
 from metrics_assets.alerting.recording import BY_HAND
 from metrics_assets.alerting.subjects import kinds_of
-from metrics_assets.assets.site.open_alerts import TEAM, open_alerts
+from metrics_assets.assets.site.open_alerts import TEAM, alerts_of
 from metrics_assets.assets.site.reading import Reading
 from metrics_assets.catalogue.alerts import PipelineRule, Rule
 from metrics_assets.catalogue.metrics import load_catalogue
@@ -84,7 +84,7 @@ group by metric, date
 """
 _ANOMALIES = f"""
 select date, metric, subject_kind, subject, coalesce(severity, 'info') as severity, coalesce(kind, '') as kind, value,
-       expected, coalesce(explanation, '') as explanation, known_event
+       expected, coalesce(explanation, '') as explanation, known_event, score
 from metrics.anomalies
 where state = 'anomaly' and date >= :since and date <= :day and subject_kind <> '{TEAM}'
 order by date desc, subject, metric
@@ -93,12 +93,16 @@ order by date desc, subject, metric
 
 def banner(reading: Reading) -> tuple[BannerItem, ...]:
     """The critical alerts that are open, for the head of every page: at most five, the oldest first."""
-    alerts = open_alerts(reading.engine, reading.rules, reading.day)
+    alerts = alerts_of(reading)
     critical = alerts[alerts["severity"] == "critical"].sort_values(["opened_on", "subject", "title"], kind="stable")
     return tuple(
-        BannerItem(alert.title, alert.subject, alert.opened_on, f"{addresses.ALERTS}#{alert.anchor}")
+        BannerItem(alert.title, alert.subject, alert.opened_on, _place(alert.anchor))
         for alert in _records(critical.head(MOST_IN_THE_BANNER))
     )
+
+
+def _place(anchor: str) -> str:
+    return f"{addresses.ALERTS}#{anchor}" if anchor else addresses.ALERTS
 
 
 def files(reading: Reading, site: SiteInfo) -> Iterator[tuple[str, str | bytes]]:
@@ -117,7 +121,7 @@ def alerts_data(reading: Reading) -> AlertsData:
         repositories = connection.execute(sa.text("select count(*) from ops.repository_settings")).scalar_one()
         wanted = [key for key in _LABELS if key in reading.metrics]
         labelled = list[Any](connection.execute(sa.text(_LABELLED), given | {"metrics": wanted}).all())
-    frame = open_alerts(reading.engine, reading.rules, reading.day)
+    frame = alerts_of(reading)
     rules = {key: without_teams(rule) for key, rule in reading.rules.items()}
     fired = _fired(alerts, frame, rules, reading.day)
     return AlertsData(

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 import sqlalchemy as sa
 
+from metrics_assets import addresses
 from metrics_assets import settings as configuration
 from metrics_assets.assets.alerts import newest_day
 from metrics_assets.assets.reports.assets import report_keys
-from metrics_assets.assets.shared import PUBLISH, Shared, Warehouse, key_of, markdown_table
-from metrics_assets.partitions import days_of
-from metrics_assets.publishing.everywhere import has_targets, publish_everywhere
+from metrics_assets.assets.shared import PUBLISH, Shared, Warehouse, key_of, markdown_table, page_links
+from metrics_assets.partitions import days_of, made_for
+from metrics_assets.publishing.everywhere import TEAM_PAGES, has_targets, publish_everywhere
 from metrics_assets.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ CHECKS: Mapping[str, str] = {
 }
 PUBLISHED = "published"
 _PAGES_SHOWN = 20
+_PAGES = {"overview": addresses.OVERVIEW, "data_quality": addresses.DATA_QUALITY, "method": addresses.METHOD}
+_DOCUMENTED_IN = "How the site is built and published: `docs/operating.md`; what its figures mean: `docs/metrics.md`."
 
 
 def site_folder() -> Path:
@@ -75,6 +78,8 @@ def site_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         where = "The site is where metrics.yaml says (`site`); a past day's is not published."
         specs.append(dg.AssetCheckSpec(PUBLISHED, asset=SITE, description=where))
 
+    site_url = shared.settings.alerts.site_url
+
     @dg.asset(
         key=SITE,
         deps=[*(key_of(table) for table in READS), *report_keys(shared.settings)],
@@ -83,17 +88,21 @@ def site_assets(shared: Shared) -> list[dg.AssetsDefinition]:
         "teams, community, goals, releases, alerts, forecasts, insights, reports, data quality, method, badges. Static "
         "pages under METRICS_HOME/site; a build is complete before it is switched to, and one that fails leaves the "
         "site as it was. Published where `site` of metrics.yaml says. Look at it with `metrics site serve`.",
+        metadata={"documented_in": dg.MetadataValue.md(_DOCUMENTED_IN), **page_links(_PAGES, site_url)},
         **shared.arguments(PUBLISH, {"html"}),
     )
     def pages(context: dg.AssetExecutionContext, warehouse: Warehouse) -> dg.MaterializeResult:  # type: ignore[type-arg]  # with checks Dagster knows it without arguments alone
-        from metrics_assets.assets.site.building import build_site, reading_of
+        from metrics_assets.assets.site.building import build_site
+        from metrics_assets.assets.site.reading import reading_of
 
-        settings, day = shared.settings, days_of(context).last
+        settings, days = shared.settings, days_of(context)
+        day = days.last
         built = build_site(reading_of(warehouse.engine, settings, day), site_folder(), context.run.run_id)
         results = [_result(finding) for finding in built.findings]
         if has_targets(settings.site):
             results.append(_published(warehouse.engine, settings, day, built))
-        return dg.MaterializeResult(metadata=_metadata(built, settings), check_results=results)
+        metadata = {**_metadata(built, settings), "made_for": made_for([day], days)}
+        return dg.MaterializeResult(metadata=metadata, check_results=results)
 
     return [pages]
 
@@ -136,18 +145,19 @@ def _result(finding: "Finding") -> dg.AssetCheckResult:
 
 def _metadata(built: "BuiltSite", settings: Settings) -> dict[str, Any]:
     build, address = built.build, settings.alerts.site_url
-    largest = sorted(built.sizes.items(), key=lambda page: (-page[1], page[0]))[:_PAGES_SHOWN]
+    # The address of a team's page is for the team.
+    sizes = [(path, size) for path, size in built.sizes.items() if not path.startswith(TEAM_PAGES)]
+    largest = sorted(sizes, key=lambda page: (-page[1], page[0]))[:_PAGES_SHOWN]
     return {
         "path": dg.MetadataValue.path(str(build.index)),
         **({"address": dg.MetadataValue.url(f"{address}/index.html")} if address else {}),
         "pages": build.pages,
         "files": build.files,
         "bytes": build.bytes,
-        "largest_page": f"{build.largest}: {build.largest_bytes / 1000:.0f} KB",
+        "largest_page": f"{largest[0][0]}: {largest[0][1] / 1000:.0f} KB",
         "seconds": round(built.seconds, 1),
         "preview": markdown_table(
             ["largest pages", "KB"],
-            # The address of a team's page is for the team.
-            [(path, f"{size / 1000:.0f}") for path, size in largest if not path.startswith("team/")],
+            [(path, f"{size / 1000:.0f}") for path, size in largest],
         ),
     }

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import sqlalchemy as sa
-
 from metrics_assets import addresses
-from metrics_assets.assets.site.reading import Reading
+from metrics_assets.assets.site.reading import Reading, repository_names
 from metrics_assets.assets.site.series import Key, read_series
 from metrics_assets.reporting.badges import health_badge, metric_badge, tier_badge
 from metrics_assets.reporting.data import FOUR_KEYS, HEALTH, OVERVIEW_METRICS, TIERS, Series, SiteInfo, Tier
@@ -25,11 +23,6 @@ METRICS = (
     "release_frequency",
 )
 _BATCH = 100
-_REPOSITORIES = """
-select settings.repository from ops.repository_settings as settings
-join raw.repositories as repositories using (repository_id)
-order by settings.repository
-"""
 
 
 def files(reading: Reading, site: SiteInfo) -> Iterator[tuple[str, str | bytes]]:
@@ -39,8 +32,7 @@ def files(reading: Reading, site: SiteInfo) -> Iterator[tuple[str, str | bytes]]
     known = [metric for metric in every if series[site.portfolio, metric].points[-1].value is not None]
     yield from _badges(site.portfolio, list(dict.fromkeys([*_known(reading, FOUR_KEYS), *known])), series)
     metrics = _known(reading, METRICS)
-    with reading.engine.connect() as connection:
-        names = connection.execute(sa.text(_REPOSITORIES)).scalars().all()
+    names = repository_names(reading)
     for start in range(0, len(names), _BATCH):
         batch = names[start : start + _BATCH]
         series = read_series(reading, metrics, "repository", batch, weeks=1)

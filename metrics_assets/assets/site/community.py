@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -12,10 +12,9 @@ from metrics_assets.assets.site.community_themes import read_themes
 from metrics_assets.assets.site.community_waiting import read_waiting
 from metrics_assets.assets.site.goals import read_bands
 from metrics_assets.assets.site.reading import Reading
-from metrics_assets.assets.site.series import read_series
+from metrics_assets.assets.site.series import read_points, read_series
 from metrics_assets.catalogue.models import load_models
-from metrics_assets.reporting.data import Point, Series, SiteInfo, State
-from metrics_assets.warehouse.frames import read_metric_values
+from metrics_assets.reporting.data import Point, Series, SiteInfo
 
 if TYPE_CHECKING:
     from metrics_assets.reporting.pages import community as page
@@ -118,20 +117,7 @@ def _repositories(
 
 def _points(reading: Reading, keys: Sequence[str], kind: str) -> dict[str, dict[str, Point]]:
     """The figures of the day by subject and metric."""
-    known = [key for key in keys if key in reading.metrics]
-    frame = read_metric_values(reading.engine, known, reading.day, reading.day + timedelta(days=1), [kind])
-    found: dict[str, dict[str, Point]] = {}
-    columns = zip(
-        frame["subject"].tolist(), frame["metric"].tolist(), frame["value"].tolist(), frame["n"].tolist(),
-        frame["state"].tolist(), strict=True,
-    )  # fmt: skip
-    for subject, metric, value, n, state in columns:
-        is_known = state in ("ok", "provisional") and value == value
-        number = int(n) if n == n else None
-        shown = state if is_known or state == "too_few" else "unknown"
-        point = Point(reading.day, value if is_known else None, number, cast(State, shown))
-        found.setdefault(subject, {})[metric] = point
-    return found
+    return read_points(reading, [key for key in keys if key in reading.metrics], kind)
 
 
 _PACKAGES = """
@@ -267,7 +253,7 @@ def _models(connection: sa.Connection, reading: Reading, site: SiteInfo) -> tupl
     models = []
     for key, model in load_models().items():
         rows = connection.execute(
-            sa.text("select * from metrics.get_chaoss_model(:model, :subject, :day)"),
+            sa.text("select * from metrics.get_chaoss_model(:model, :subject, :day, 'portfolio')"),
             {"model": key, "subject": site.portfolio, "day": reading.day},
         )
         found = [

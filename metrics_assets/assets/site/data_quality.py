@@ -163,7 +163,7 @@ def data_quality_data(reading: Reading) -> DataQualityData:
         portfolio = connection.execute(sa.text("select portfolio from ops.portfolio")).scalar_one()
         repositories = connection.execute(sa.text("select count(*) from ops.repository_settings")).scalar_one()
         teams = _Teams(connection.execute(sa.text(_TEAMS)).scalars())
-        lists = rows(_LISTS)
+        lists = collected_lists(connection, reading.day)
         status = rows(_STATUS)
         newest = newest_days(connection)
         gaps = [
@@ -196,6 +196,11 @@ def data_quality_data(reading: Reading) -> DataQualityData:
             costs=tuple(Cost(*(*row, _limit(reading, row.source))) for row in rows(_COSTS, days=COST_DAYS)),
             gaps=tuple(gaps),
         )
+
+
+def collected_lists(connection: sa.Connection, day: date) -> list[Any]:
+    """How the newest collection of each list ended that was about the day or one before it, of what is named now."""
+    return list(connection.execute(sa.text(_LISTS), {"day": day}).all())
 
 
 class _Teams:

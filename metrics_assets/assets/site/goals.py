@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from metrics_assets.assets.site.reading import Reading
+from metrics_assets.assets.site.reading import Reading, north_stars
 from metrics_assets.assets.site.series import read_series
 from metrics_assets.catalogue.metrics import Metric, load_catalogue
 from metrics_assets.catalogue.packs import load_packs, pack_of
@@ -54,13 +54,12 @@ def goals_data(reading: Reading, site: SiteInfo) -> page.GoalsData:
         packs = set(connection.execute(sa.text("select unnest(packs) from ops.portfolio")).scalars())
         teams = _team_names(connection)
         goals = _goals(connection, reading, packs, teams)
-        stars = connection.execute(sa.text(_STARS)).all()
         of_teams = bool(connection.execute(sa.text(_TEAM_GOALS), {"packs": sorted(packs)}).scalar())
     bands = read_bands(reading)
     figures = _figures(reading, site, packs, {goal.metric.key for goal in goals} | set(bands))
     return GoalsData(
         goals=goals,
-        north_stars=_north_stars(reading, site, stars),
+        north_stars=_north_stars(reading, site),
         series=_series(reading, charted(goals)),
         figures=figures,
         bands=bands,
@@ -78,7 +77,6 @@ def _team_names(connection: sa.Connection) -> frozenset[str]:
     return frozenset(names.scalars())
 
 
-_STARS = "select metric, why from metrics.north_stars order by position"
 _TEAM_GOALS = """
 select exists (
     select 1 from metrics.goal_catalogue where subject_kind = 'team' and (pack is null or pack = any (:packs))
@@ -219,12 +217,12 @@ def read_bands(reading: Reading) -> dict[str, tuple[Band, ...]]:
     return bands
 
 
-def _north_stars(reading: Reading, site: SiteInfo, stars: Sequence[Any]) -> tuple[page.NorthStar, ...]:
+def _north_stars(reading: Reading, site: SiteInfo) -> tuple[page.NorthStar, ...]:
     from metrics_assets.reporting.pages.goals import NorthStar
 
-    known = [star for star in stars if star.metric in reading.metrics]
-    series = read_series(reading, [star.metric for star in known], "portfolio", [site.portfolio])
-    return tuple(NorthStar(series[site.portfolio, star.metric], star.why) for star in known)
+    stars = north_stars(reading)
+    series = read_series(reading, [metric for metric, _ in stars], "portfolio", [site.portfolio])
+    return tuple(NorthStar(series[site.portfolio, metric], why) for metric, why in stars)
 
 
 def _series(reading: Reading, keys: Sequence[page.SeriesKey]) -> dict[page.SeriesKey, Series]:

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from metrics_assets.assets.site.alerts import without_teams
 from metrics_assets.assets.site.open_alerts import TEAM
-from metrics_assets.assets.site.reading import TIER_SET, Reading
+from metrics_assets.assets.site.reading import Reading
 from metrics_assets.catalogue import parts
 from metrics_assets.catalogue.gates import Gate, load_gates
 from metrics_assets.catalogue.metrics import load_catalogue
 from metrics_assets.catalogue.scores import read_scores, switched_on
-from metrics_assets.catalogue.tiers import load_tiers
+from metrics_assets.catalogue.tiers import TIER_SET, load_tiers
 from metrics_assets.reporting.data import SiteInfo
 from metrics_assets.reporting.metrics_page import Score
 from metrics_assets.reporting.pages.method import MethodData, method_files

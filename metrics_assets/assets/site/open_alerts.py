@@ -11,10 +11,13 @@ import pandas as pd
 import sqlalchemy as sa
 
 from metrics_assets.alerting.rules import evaluate
-from metrics_assets.catalogue.alerts import Rule
+from metrics_assets.assets.site.reading import Reading
+from metrics_assets.catalogue.alerts import SEVERITIES, Rule
 from metrics_assets.reporting.data import ALERT_COLUMNS
+from metrics_assets.reporting.pages.alerts import MOST_SHOWN
 
 TEAM = "team"
+_FOUND = "open alerts"
 OPEN_ALERT_COLUMNS = (*ALERT_COLUMNS, "subject_kind", "metric", "anchor")
 
 # The alerts that people had been told of when the day was evaluated, which is on the day after it.
@@ -28,6 +31,23 @@ where opened_on <= :day and (resolved_on is null or resolved_on > :day)
   and coalesce((fired_at at time zone 'UTC')::date, opened_on) <= cast(:day as date) + 1
 order by alert_id
 """
+
+
+def alerts_of(reading: Reading) -> pd.DataFrame:
+    """The open alerts of the reading's day without those of teams, in the order of the page of alerts.
+
+    The rules are evaluated once for all pages. `anchor` is '' where that page has no row for the alert, only its CSV.
+    """
+    if _FOUND not in reading.found:
+        frame = open_alerts(reading.engine, reading.rules, reading.day)
+        rank = {severity: number for number, severity in enumerate(reversed(SEVERITIES))}
+        frame = frame.assign(rank=frame["severity"].map(rank)).sort_values(
+            ["rank", "opened_on", "subject", "title"], kind="stable", ignore_index=True
+        )
+        frame.loc[MOST_SHOWN:, "anchor"] = ""
+        reading.found[_FOUND] = frame[list(OPEN_ALERT_COLUMNS)]
+    found: pd.DataFrame = reading.found[_FOUND]
+    return found.copy()
 
 
 def open_alerts(engine: sa.Engine, rules: Mapping[str, Rule], day: date, *, teams: bool = False) -> pd.DataFrame:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from metrics_assets.assets.site.reading import Reading
-from metrics_assets.reporting.data import FOUR_KEYS, Anomaly, MetricInfo, State
+from metrics_assets.reporting.data import FOUR_KEYS, Anomaly, MetricInfo
 from metrics_assets.reporting.pages.repository_data import (
     DAILY_DAYS,
     PEER_METRICS,
@@ -23,7 +23,7 @@ from metrics_assets.reporting.pages.repository_data import (
     RepositoryData,
     Steps,
 )
-from metrics_assets.reporting.pages.summaries import Figure, GateStand, OpenAlert, Summary, Told, tier_of
+from metrics_assets.reporting.pages.summaries import Figure, GateStand, OpenAlert, Summary, Told, figure_of
 
 _ANOMALY_DAYS = 28
 _WEEK_DAYS = 7
@@ -69,10 +69,10 @@ join (select distinct kind, subject from ops.chains where kind <> 'repository') 
 where daily.date = :day and daily.subject_kind in ('service', 'environment')
 order by daily.repository, chains.kind desc, daily.subject
 """
-_PART_FIGURE = """
+_PART_FIGURES = """
 select subject_kind, subject, metric, value, n, state
 from metrics.metric_values
-where metric = '{metric}' and subject_kind in ('service', 'environment') and date = :day
+where metric = any (:metrics) and subject_kind in ('service', 'environment') and date = :day
 """
 _DAYS = """
 select subject, date, days_observed, deployments_succeeded, deployments_failed, deployments_in_window,
@@ -151,7 +151,7 @@ from metrics.scores
 where score = 'repository_health' and subject_kind = 'repository' and date = :day
 """
 _ANOMALIES = """
-select subject, metric, date, value, expected, severity, kind, explanation, known_event
+select subject, metric, date, value, expected, severity, kind, explanation, known_event, lower, upper, score
 from metrics.anomalies
 where state = 'anomaly' and subject_kind = 'repository' and date > :since and date <= :day
 order by subject, date desc, abs(score) desc nulls last, metric
@@ -267,22 +267,16 @@ def _parts(reading: Reading, connection: sa.Connection) -> Iterator[tuple[str, P
     keys = [key for key in FOUR_KEYS if key in reading.metrics]
     if not rows or not keys:
         return
-    sql = " union all ".join(_PART_FIGURE.format(metric=key) for key in keys)
     figures: dict[tuple[str, str], dict[str, Figure]] = defaultdict(dict)
     days = {(row.kind, row.subject): row.days_observed for row in rows}
-    for row in connection.execute(sa.text(sql), {"day": reading.day}):
+    for row in connection.execute(sa.text(_PART_FIGURES), {"day": reading.day, "metrics": keys}):
         about = row.subject_kind, row.subject
         is_rated = (days.get(about) or 0) >= _WEEK_DAYS
-        figures[about][row.metric] = _figure(reading, row.metric, row.value, row.n, row.state, is_rated=is_rated)
+        bands = reading.bands.get(row.metric, ()) if is_rated else ()
+        figures[about][row.metric] = figure_of(row.value, row.n, row.state, bands)
     for row in rows:
         part = Part(row.kind, row.subject, row.deployment_source, figures[row.kind, row.subject])
         yield row.repository, part
-
-
-def _figure(reading: Reading, metric: str, value: float | None, n: int | None, state: str, *, is_rated: bool) -> Figure:
-    if value is None or state not in ("ok", "provisional"):
-        return Figure(None, n, "too_few" if state == "too_few" else "unknown")
-    return Figure(value, n, cast(State, state), tier_of(value, reading.bands.get(metric, ())) if is_rated else None)
 
 
 def _window(last: Any) -> Mapping[str, int | None]:
@@ -308,7 +302,7 @@ def _week(reading: Reading, days: Sequence[Any], failing: Any, recovered: Any) -
     def add(metric: str, value: float | None, n: int) -> None:
         least = reading.metrics[metric].minimum_n if metric in reading.metrics else None
         state = "unknown" if value is None else "too_few" if least and n < least else "ok"
-        found[metric] = _figure(reading, metric, value, n, state, is_rated=True)
+        found[metric] = figure_of(value, n, state, reading.bands.get(metric, ()))
 
     if None not in counts:
         add("deployment_frequency", sum(counts) / _WEEK_DAYS, sum(counts))
@@ -365,6 +359,9 @@ def _anomaly(row: Any, metrics: Mapping[str, MetricInfo]) -> tuple[MetricInfo, A
         row.kind or "",
         row.explanation or "",
         row.known_event,
+        row.lower,
+        row.upper,
+        row.score,
     )
     return metric, anomaly
 

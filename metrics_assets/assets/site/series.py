@@ -9,7 +9,8 @@ from itertools import groupby
 from math import isfinite
 from typing import Any, cast
 
-from metrics_assets.assets.site.reading import TIER_SET, Reading
+from metrics_assets.assets.site.reading import Reading
+from metrics_assets.catalogue.tiers import TIER_SET
 from metrics_assets.errors import CatalogueError
 from metrics_assets.reporting.data import (
     Anomaly,
@@ -23,6 +24,7 @@ from metrics_assets.reporting.data import (
 )
 
 WEEKS = 53
+DAYS_FOR_A_TIER = 7  # fewer days of data say nothing of how a subject delivers
 _FORECAST_STANDS_DAYS = 8  # an older one is none of today
 _WEEK = timedelta(days=7)
 Key = tuple[str, str]  # subject, metric
@@ -59,6 +61,7 @@ def read_series(
     days = [reading.day - number * _WEEK for number in reversed(range(weeks))]
     points, tiers = _points(reading, metrics, kind, subjects, days)
     names = sorted({subject for subject, _ in points}) if subjects is None else list(dict.fromkeys(subjects))
+    tiers = _of_enough_days(reading, kind, tiers)
     about = {"day": reading.day, "metrics": list(metrics), "kind": kind, "subjects": names}
     anomalies = _anomalies(reading, about, days[0] - _WEEK)
     forecasts, targets = _forecasts(reading, about), _targets(reading, about)
@@ -79,6 +82,16 @@ def read_series(
         for metric in dict.fromkeys(metrics)
         if (key := (subject, metric))
     }
+
+
+def read_points(reading: Reading, metrics: Sequence[str], kind: str) -> dict[str, dict[str, Point]]:
+    """The figures of the reading's day of all subjects of a kind, by subject and metric: those that have a row."""
+    found: dict[str, dict[str, Point]] = {}
+    if metrics:
+        points, _ = _points(reading, metrics, kind, None, [reading.day])
+        for (subject, metric), by_day in points.items():
+            found.setdefault(subject, {})[metric] = by_day[reading.day]
+    return found
 
 
 def _points(
@@ -112,19 +125,36 @@ def _points(
     return points, tiers
 
 
+def _of_enough_days(reading: Reading, kind: str, tiers: dict[Key, Tier]) -> dict[Key, Tier]:
+    """The tiers of subjects that were observed for a week: of fewer days there is none, as in metrics.dora_tiers."""
+    if not tiers:
+        return {}
+    rows = _rows(
+        reading,
+        "select subject from metrics.dora_daily where date = %(day)s and subject_kind = %(kind)s "
+        "and subject = any(%(subjects)s) and days_observed < %(days)s",
+        {
+            "day": reading.day, "kind": kind, "subjects": sorted({subject for subject, _ in tiers}),
+            "days": DAYS_FOR_A_TIER,
+        },
+    )  # fmt: skip
+    few = {subject for (subject,) in rows}
+    return {(subject, metric): tier for (subject, metric), tier in tiers.items() if subject not in few}
+
+
 def _anomalies(reading: Reading, about: dict[str, Any], after: date) -> dict[Key, tuple[Anomaly, ...]]:
     found: dict[Key, list[Anomaly]] = defaultdict(list)
     sql = (
-        "select subject, metric, date, value, expected, severity, kind, explanation, known_event "
+        "select subject, metric, date, value, expected, severity, kind, explanation, known_event, lower, upper, score "
         "from metrics.anomalies "
         "where state = 'anomaly' and subject_kind = %(kind)s and metric = any(%(metrics)s) "
         "and subject = any(%(subjects)s) and date > %(after)s and date <= %(day)s order by subject, metric, date"
     )
-    for subject, metric, on, value, expected, severity, kind, explanation, event in _rows(
+    for subject, metric, on, value, expected, severity, kind, explanation, *rest in _rows(
         reading, sql, {**about, "after": after}
     ):
         found[subject, metric].append(
-            Anomaly(on, value, expected, severity or "info", kind or "", explanation or "", event)
+            Anomaly(on, value, expected, severity or "info", kind or "", explanation or "", *rest)
         )
     return {key: tuple(anomalies) for key, anomalies in found.items()}
 
@@ -199,7 +229,7 @@ def _targets(reading: Reading, about: dict[str, Any]) -> dict[Key, Target]:
 
 def _rows(reading: Reading, sql: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of a statement; psycopg2 itself, because half a million rows are read."""
-    with reading.engine.connect() as connection:
+    with reading.engine.begin() as connection:  # SQLAlchemy is to know of it: the reading may be of one state
         cursor: Any = connection.connection.cursor()
         try:
             cursor.execute(sql, parameters)

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any, cast
 
 import sqlalchemy as sa
 
-from metrics_assets.assets.site.open_alerts import open_alerts
+from metrics_assets.assets.site.open_alerts import alerts_of
 from metrics_assets.assets.site.reading import Reading
-from metrics_assets.reporting.data import FOUR_KEYS, HEALTH, MetricInfo, State, TierBand
+from metrics_assets.assets.site.series import DAYS_FOR_A_TIER
+from metrics_assets.reporting.data import FOUR_KEYS, HEALTH
 from metrics_assets.reporting.pages.summaries import (
     RESPONSE,
     STARS,
     SUMMARY_METRICS,
     Figure,
     GateStand,
-    Light,
     OpenAlert,
     Summary,
     Told,
-    tier_of,
+    figure_of,
 )
 
 _HEALTH_WEEKS = 26
-_DAYS_FOR_A_TIER = 7
 _INSIGHTS_STAND_DAYS = 31  # they are made for the last days of months and of ranges
 
 _REPOSITORIES = """
@@ -37,13 +36,13 @@ left join metrics.dora_daily as daily
   on daily.subject_kind = 'repository' and daily.subject = settings.repository and daily.date = :day
 order by settings.repository
 """
-# The metric stands in the text of the branch, so that the planner reads one branch of the view.
-_FIGURE = """
+# psycopg2 writes the metrics into the statement: the planner then reads their branches of the view and no others.
+_FIGURES = """
 select subject, metric, value, n, state,
        case when metric = any (:lights) and state in ('ok', 'provisional')
             then metrics.traffic_light(metric, value) end as light
 from metrics.metric_values
-where metric = '{metric}' and subject_kind = 'repository' and date = :day
+where metric = any (:metrics) and subject_kind = 'repository' and date = :day
 """
 _HEALTH = """
 select subject, date, value
@@ -80,14 +79,15 @@ def read_summaries(reading: Reading, alerts: Sequence[OpenAlert], gates: Sequenc
     with reading.engine.connect() as connection:
         repositories = connection.execute(sa.text(_REPOSITORIES), {"day": reading.day}).all()
         observed = {row.repository: row.days_observed or 0 for row in repositories}
-        sql = " union all ".join(_FIGURE.format(metric=metric) for metric in wanted)
-        rows = connection.execute(sa.text(sql), {"day": reading.day, "lights": [STARS, RESPONSE]}).all()
+        rows = connection.execute(
+            sa.text(_FIGURES), {"day": reading.day, "metrics": wanted, "lights": [STARS, RESPONSE]}
+        ).all()
         weekly = connection.execute(sa.text(_HEALTH), {"days": days}).all() if HEALTH in wanted else []
     figures: dict[str, dict[str, Figure]] = defaultdict(dict)
     for row in rows:
-        has_days = observed.get(row.subject, 0) >= _DAYS_FOR_A_TIER
+        has_days = observed.get(row.subject, 0) >= DAYS_FOR_A_TIER
         bands = reading.bands.get(row.metric, ()) if row.metric in FOUR_KEYS and has_days else ()
-        figures[row.subject][row.metric] = _figure(row, bands)
+        figures[row.subject][row.metric] = figure_of(row.value, row.n, row.state, bands, row.light)
     health: dict[str, dict[date, float]] = defaultdict(dict)
     for row in weekly:
         health[row.subject][row.date] = row.value
@@ -111,15 +111,9 @@ def read_summaries(reading: Reading, alerts: Sequence[OpenAlert], gates: Sequenc
     )
 
 
-def _figure(row: Any, bands: Sequence[TierBand]) -> Figure:
-    if row.state not in ("ok", "provisional") or row.value is None:
-        return Figure(None, row.n, "too_few" if row.state == "too_few" else "unknown")
-    return Figure(row.value, row.n, cast(State, row.state), tier_of(row.value, bands), cast("Light | None", row.light))
-
-
 def read_alerts(reading: Reading) -> tuple[OpenAlert, ...]:
     """The alerts that are open on the reading's day, without those of teams."""
-    frame = open_alerts(reading.engine, reading.rules, reading.day)
+    frame = alerts_of(reading)
     return tuple(
         OpenAlert(
             rule=row.rule,
@@ -153,8 +147,3 @@ def read_insights(reading: Reading) -> tuple[Told, ...]:
     with reading.engine.connect() as connection:
         rows = connection.execute(sa.text(_INSIGHTS), {"day": reading.day, "since": since}).all()
     return tuple(Told(row.subject_kind, row.subject, row.date, row.sentence, row.action) for row in rows)
-
-
-def metric_infos(reading: Reading, metrics: Sequence[str]) -> Mapping[str, MetricInfo]:
-    """The entries of some metrics, in their order; one that the catalogue does not have is left out."""
-    return {metric: reading.metrics[metric] for metric in metrics if metric in reading.metrics}

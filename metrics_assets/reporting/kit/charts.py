@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from markupsafe import Markup, escape
 
 from metrics_assets import addresses
-from metrics_assets.reporting import wording
+from metrics_assets.reporting import unusual, wording
 from metrics_assets.reporting.data import Anomaly, Backtest, ForecastPoint, Series
 from metrics_assets.reporting.kit import tiles
 from metrics_assets.reporting.kit.chart_table import chart_table, other_name, own_name
@@ -18,8 +18,8 @@ from metrics_assets.reporting.kit.plot import Label, Marker, Plot, PlotLine, plo
 from metrics_assets.reporting.scales import Scale, scale_for
 from metrics_assets.reporting.wording import NO_BREAK
 
-MOST_MARKERS = 6
-LEAST_WEEKS = 26
+MOST_MARKERS = 4
+LEAST_WEEKS = 8
 SHOWN_DAYS = 91  # of the forecast; all of it is in the CSV file
 LEAST_SHOWN_DAYS = 14
 SAID_HORIZON = 30  # days: the forecast that the sentences speak of
@@ -40,6 +40,7 @@ class ChartView:
     legend: Markup
     plot: Markup | None
     notes: tuple[str, ...]  # the numbered marks, in order
+    better: tuple[int, ...]  # which of them are for the better
     more: str  # how many anomalies are not drawn
     remarks: str  # the bands, the stretch of the scale
     backtest: str
@@ -106,6 +107,7 @@ def chart(
         legend=_legend(series, known_others, kinds, expected, markers),
         plot=plot_html(plot),
         notes=notes,
+        better=tuple(marker.number for marker in markers if marker.is_better),
         more=more,
         remarks=_remarks(series, scale, since),
         backtest=backtest_sentence(series),
@@ -125,6 +127,7 @@ def _without_plot(series: Series, anchor: str, name: str, takeaway: str, csv: st
         legend=Markup(""),
         plot=None,
         notes=(),
+        better=(),
         more="",
         remarks="",
         backtest=backtest_sentence(series),
@@ -209,7 +212,7 @@ def _said_backtest(series: Series) -> Backtest | None:
 
 
 def _first_drawn(series: Series, others: Sequence[Series]) -> date | None:
-    """The first week that is drawn: the first that is known, but half a year is drawn at least; None draws all."""
+    """The first week that is drawn: the first that is known, but eight weeks are drawn at least; None draws all."""
     first = min(point.on for one in (series, *others) for point in one.points if point.value is not None)
     start = min(first, series.points[-min(LEAST_WEEKS, len(series.points))].on)
     return start if start > series.points[0].on else None
@@ -235,23 +238,19 @@ def _marks(series: Series) -> tuple[list[Marker], tuple[str, ...], str]:
     start, end = series.points[0].on - timedelta(days=6), series.points[-1].on
     inside = [anomaly for anomaly in series.anomalies if start <= anomaly.on <= end]
     drawn = [(anomaly, anomaly.value) for anomaly in inside if anomaly.value is not None]
-    drawn.sort(key=lambda pair: (SEVERITY_ORDER[wording.severity(pair[0].severity)[2]], -pair[0].on.toordinal()))
+    drawn.sort(key=lambda pair: (_rank(pair[0], series), -pair[0].on.toordinal()))
     chosen = sorted(drawn[:MOST_MARKERS], key=lambda pair: (pair[0].on, pair[0].explanation))
-    markers = [Marker(number, anomaly.on, value) for number, (anomaly, value) in enumerate(chosen, start=1)]
+    markers = [
+        Marker(number, anomaly.on, value, unusual.is_better(anomaly, series.metric))
+        for number, (anomaly, value) in enumerate(chosen, start=1)
+    ]
     left = len(inside) - len(chosen)
     more = f"{wording.count(left, 'more anomaly', 'more anomalies')} in the CSV file." if left else ""
-    return markers, tuple(_note(anomaly, series) for anomaly, _ in chosen), more
+    return markers, tuple(unusual.note(anomaly, series.metric) for anomaly, _ in chosen), more
 
 
-def _note(anomaly: Anomaly, series: Series) -> str:
-    said = anomaly.explanation.removeprefix(f"{series.metric.title}: ")
-    if not said and anomaly.value is not None:
-        said = str(wording.quantity(anomaly.value, series.metric.unit))
-        if anomaly.expected is not None:
-            said += f", expected {wording.quantity(anomaly.expected, series.metric.unit)}"
-    is_told = anomaly.known_event is None or anomaly.known_event in said
-    known = "" if is_told else f"{'' if said.endswith('.') else '.'} Known: {anomaly.known_event}."
-    return f"{wording.day(anomaly.on)}: {said}{known}"
+def _rank(anomaly: Anomaly, series: Series) -> int:
+    return SEVERITY_ORDER[unusual.severity(anomaly, series.metric)[2]]
 
 
 def _scale(
@@ -315,15 +314,17 @@ def _legend(
         keys.append(("interval", f"95{NO_BREAK}% interval"))
     if expected:
         keys.append(("dotted", f"expected, with 80{NO_BREAK}% band"))
-    if markers:
+    if any(not marker.is_better for marker in markers):
         keys.append(("mark", "anomaly"))
+    if any(marker.is_better for marker in markers):
+        keys.append(("mark k-better", "anomaly for the better"))
     return Markup("".join(f'<span><i class="k-{kind}"></i>{escape(text)}</span>' for kind, text in keys))
 
 
 def _remarks(series: Series, scale: Scale, since: date | None) -> str:
     said = []
     if since is not None:
-        said.append(f"Weeks before {wording.day(since)} are left out: nothing is known of them.")
+        said.append(f"Known since {wording.day(since)}.")
     if bands := band_words(series):
         said.append(f"Shaded: {bands}.")
     if scale.stretch is not None:

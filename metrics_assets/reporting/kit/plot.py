@@ -41,6 +41,7 @@ class Marker:
     number: int
     on: date
     value: float
+    is_better: bool = False  # the figure went where better is
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,11 @@ def _markers(plot: Plot) -> Iterator[str]:
     """Join each mark to its number, which stands in the lane above the plot."""
     for marker, centre in zip(plot.markers, _lane(plot), strict=True):
         x, y = round(plot.x(marker.on) * WIDTH), plot.y(marker.value)
-        yield f'<path class="stem" d="M{round(centre * WIDTH)} -8L{x} {y}"/><path class="dot mark" d="M{x} {y}h0"/>'
+        better = " better" if marker.is_better else ""
+        yield (
+            f'<path class="stem{better}" d="M{round(centre * WIDTH)} -8L{x} {y}"/>'
+            f'<path class="dot mark{better}" d="M{x} {y}h0"/>'
+        )
 
 
 def _lane(plot: Plot) -> list[float]:
@@ -204,7 +209,8 @@ def _lane(plot: Plot) -> list[float]:
 
 def _lane_labels(plot: Plot) -> Iterator[str]:
     for marker, centre in zip(plot.markers, _lane(plot), strict=True):
-        yield f'<span class="marklabel" style="left:{centre * 100:.1f}%">{marker.number}</span>'
+        better = " better" if marker.is_better else ""
+        yield f'<span class="marklabel{better}" style="left:{centre * 100:.1f}%">{marker.number}</span>'
     if plot.today is not None and plot.expected:
         yield f'<span class="todaylabel" style="left:{plot.x(plot.today) * 100:.1f}%">today</span>'
 

@@ -100,7 +100,8 @@ def figure_cell(point: Point | None, metric: MetricInfo, *, tier: Tier | None = 
 
 def link_to(href: str | None, root: str) -> str | None:
     """Return where a link leads from a page: within it, in the site, or to http(s). Anything else leads nowhere."""
-    if not href:
+    # A browser leaves out tabs and ends of lines: what looks like a page of the site may be another host.
+    if not href or any(letter <= " " or letter == "\x7f" for letter in href):
         return None
     if href.startswith(("#", "https://", "http://")):
         return href

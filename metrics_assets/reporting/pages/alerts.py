@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
@@ -11,7 +10,7 @@ from statistics import median
 from metrics_assets import addresses
 from metrics_assets.catalogue.metrics import Catalogue
 from metrics_assets.reporting import catalogue_words as words
-from metrics_assets.reporting import wording
+from metrics_assets.reporting import unusual, wording
 from metrics_assets.reporting.data import MetricInfo, SiteInfo
 from metrics_assets.reporting.frame import render
 from metrics_assets.reporting.kit import Cell, Column, Row, Table, rows_csv
@@ -83,8 +82,15 @@ def alerts_files(site: SiteInfo, data: AlertsData) -> Iterator[tuple[str, str | 
     )
     milestones = sorted((one for one in data.ended if one.is_milestone), key=lambda one: -one.resolved_on.toordinal())
     rules = sorted(data.rules, key=lambda one: (-one.fired, _rank(one.rule.severity), one.rule.title))
-    unusual = sorted(
-        data.anomalies, key=lambda one: (_rank(one.severity), -one.on.toordinal(), one.subject, one.metric)
+    anomalies = sorted(
+        data.anomalies,
+        key=lambda one: (
+            unusual.is_better(one, data.metrics.get(one.metric)),
+            _rank(one.severity),
+            -one.on.toordinal(),
+            one.subject,
+            one.metric,
+        ),
     )
     yield (
         addresses.ALERTS,
@@ -109,14 +115,14 @@ def alerts_files(site: SiteInfo, data: AlertsData) -> Iterator[tuple[str, str | 
                 f"{wording.day(one.resolved_on)}: {one.subject}. {one.text}" for one in milestones[:MOST_SHOWN]
             ],
             rules=_rules_table(rules, data.catalogue),
-            anomalies=_anomaly_table(unusual, data, site),
+            anomalies=_anomaly_table(anomalies, data, site),
             labels=_label_table(data),
         ),
     )
     yield _OPEN_CSV, _open_csv(ranked)
     yield _ENDED_CSV, _ended_csv(ended)
     yield _RULES_CSV, _rules_csv(rules)
-    yield _ANOMALIES_CSV, _anomalies_csv(unusual)
+    yield _ANOMALIES_CSV, _anomalies_csv(anomalies)
 
 
 def _rank(severity: str) -> int:
@@ -124,33 +130,35 @@ def _rank(severity: str) -> int:
 
 
 def _sentences(ranked: Sequence[OpenAlert], data: AlertsData, day: date) -> tuple[str, ...]:
-    return (_open_sentence(ranked), _anomaly_sentence(data.anomalies))
+    return (_open_sentence(ranked), _anomaly_sentence(data.anomalies, data.metrics))
 
 
 def _open_sentence(ranked: Sequence[OpenAlert]) -> str:
     if not ranked:
         return "No alert is open."
-    by_severity = Counter(one.severity for one in ranked)
-    parts = [f"{by_severity[name]} {name}" for name in _ORDER if by_severity[name]]
     oldest = min(ranked, key=lambda one: one.opened_on)
     acknowledged = sum(one.state == "acknowledged" for one in ranked)
     cared = f"; somebody looks after {acknowledged} of them" if acknowledged else ""
     verb = "is" if len(ranked) == 1 else "are"
     return (
-        f"{wording.count(len(ranked), 'alert')} {verb} open ({wording.listed(parts)}), the oldest since "
-        f"{wording.day(oldest.opened_on)}{cared}."
+        f"{wording.count(len(ranked), 'alert')} {verb} open ({wording.severities([one.severity for one in ranked])}), "
+        f"the oldest since {wording.day(oldest.opened_on)}{cared}."
     )
 
 
-def _anomaly_sentence(anomalies: Sequence[UnusualDay]) -> str:
+def _anomaly_sentence(anomalies: Sequence[UnusualDay], metrics: Mapping[str, MetricInfo]) -> str:
     if not anomalies:
         return f"No figure left its usual range in the last {DAYS} days."
     explained = sum(one.known_event is not None for one in anomalies)
     subjects = len({one.subject for one in anomalies})
-    known = f"; beside {explained} of them stands a release or another event of the same days" if explained else ""
+    better = sum(unusual.is_better(one, metrics.get(one.metric)) for one in anomalies)
+    ends = [
+        f"{better} of them for the better" if better else "",
+        f"a release or another event of the same days stands beside {explained}" if explained else "",
+    ]
     return (
-        f"{wording.count(len(anomalies), 'figure')} left {'its' if len(anomalies) == 1 else 'their'} usual range in "
-        f"{wording.count(subjects, 'subject')} in the last {DAYS} days{known}."
+        f"{wording.count(len(anomalies), 'time')} in the last {DAYS} days a figure left its usual range, in "
+        f"{wording.count(subjects, 'subject')}{''.join(f'; {end}' for end in ends if end)}."
     )
 
 
@@ -242,12 +250,8 @@ def _ended_table(ended: Sequence[EndedAlert], site: SiteInfo) -> Table:
     )  # fmt: skip
     return Table(
         f"Alerts that ended in the last {DAYS} days", columns, tuple(rows), csv=_ENDED_CSV,
-        empty=f"No alert has ended in the last {DAYS} days.", note=_cut(len(rows), len(ended)),
+        empty=f"No alert has ended in the last {DAYS} days.", note=wording.shown(len(rows), len(ended)),
     )  # fmt: skip
-
-
-def _cut(shown: int, of: int) -> str:
-    return f"{shown} of {of:,} shown; all in the CSV." if shown < of else ""
 
 
 def _rules_table(rules: Sequence[RuleRecord], catalogue: Catalogue) -> Table:
@@ -282,17 +286,18 @@ def _anomaly_table(anomalies: Sequence[UnusualDay], data: AlertsData, site: Site
     rows = []
     for number, one in enumerate(anomalies[:MOST_SHOWN], start=1):
         metric = data.metrics.get(one.metric)
-        glyph, word, role = wording.severity(one.severity)
+        glyph, word, role = unusual.severity(one, metric)
         rows.append(
             Row((
                 Cell(f"{number}. {_title(one.metric, data)}", sort=str(number), under=_explained(one, data),
                      href=_chart(one.subject_kind, one.subject, one.metric, site)),
                 Cell(one.subject),
                 Cell(wording.day(one.on), sort=one.on.isoformat()),
-                Cell(word, sort=str(_rank(one.severity)), role=role, glyph=glyph, under=one.kind.replace("_", " ")),
+                Cell(word, sort=str(len(_ORDER) if role == "calm" else _rank(one.severity)), role=role, glyph=glyph,
+                     under=unusual.kind(one).lower()),
                 _amount(one.value, metric),
                 _amount(one.expected, metric),
-                Cell(one.known_event) if one.known_event else Cell("none known", role="dim"),
+                Cell(wording.written_days(one.known_event)) if one.known_event else Cell("none known", role="dim"),
             ))
         )  # fmt: skip
     columns = (
@@ -300,15 +305,17 @@ def _anomaly_table(anomalies: Sequence[UnusualDay], data: AlertsData, site: Site
         Column("Was", numeric=True), Column("Expected", numeric=True), Column("Event of the same days"),
     )  # fmt: skip
     return Table(
-        f"Anomalies of the last {DAYS} days, the most severe first", columns, tuple(rows), csv=_ANOMALIES_CSV,
-        empty=f"No figure left its usual range in the last {DAYS} days.", note=_cut(len(rows), len(anomalies)),
+        f"Anomalies of the last {DAYS} days, the most severe first, those for the better last", columns, tuple(rows),
+        csv=_ANOMALIES_CSV,
+        empty=f"No figure left its usual range in the last {DAYS} days.", note=wording.shown(len(rows), len(anomalies)),
         filterable=True,
     )  # fmt: skip
 
 
 def _explained(one: UnusualDay, data: AlertsData) -> str | None:
-    """The explanation without the figure's name, which stands above it."""
+    """The explanation without the figure's name, which stands above it, and the event, which has its own column."""
     said = one.explanation.removeprefix(f"{_title(one.metric, data)}: ")
+    said = said.partition(" It may be explained by ")[0]
     return said[:1].upper() + said[1:] or None
 
 

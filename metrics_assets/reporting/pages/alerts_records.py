@@ -108,6 +108,7 @@ class UnusualDay:
     expected: float | None
     explanation: str
     known_event: str | None
+    score: float | None = None  # in deviations, negative where the figure went down
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,5 +232,5 @@ def _unanswered(data: CommunityData) -> str:
         return ""
     return (
         f"First responses count items that were answered; {wording.listed(known)} of those opened in the last 28 days "
-        "still wait. Business time counts the hours that metrics.yaml names."
+        "had no answer, closed ones among them. Business time counts the hours that metrics.yaml names."
     )

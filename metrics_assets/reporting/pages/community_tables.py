@@ -32,7 +32,7 @@ WAITING_WORDS = {"issue": ("issue",), "pull request": ("pull request",), "discus
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository on the day: its figures by metric, and what of the last 28 days still waits."""
+    """A repository on the day: its figures by metric, and what of the last 28 days nobody answered."""
 
     repository: str
     figures: Mapping[str, Point]
@@ -133,7 +133,7 @@ def repositories_table(
     site: SiteInfo, repositories: Sequence[Repository], bands: Mapping[str, tuple[Band, ...]]
 ) -> Table:
     columns = (
-        Column("Repository"), Column("Issues answered in"), Column("Still wait", numeric=True),
+        Column("Repository"), Column("Issues answered in"), Column("Not answered", numeric=True),
         Column("Pull requests answered in"), Column("Stars", numeric=True), Column("Active people"),
         Column("Change requests closed"), Column("Absence factor"), Column("Health", numeric=True),
     )  # fmt: skip
@@ -144,13 +144,9 @@ def repositories_table(
         rows,
         csv=CSV_REPOSITORIES,
         empty="No repository is known.",
-        note=_cut_note(len(rows), len(repositories), "repositories"),
+        note=wording.shown(len(rows), len(repositories), "repositories"),
         filterable=len(repositories) > 8,
     )
-
-
-def _cut_note(shown: int, every: int, noun: str) -> str:
-    return f"{shown:,} of {every:,} {noun} shown; all in the CSV." if every > shown else ""
 
 
 def _repository_row(site: SiteInfo, one: Repository, bands: Mapping[str, tuple[Band, ...]]) -> Row:
@@ -263,7 +259,7 @@ def packages_table(site: SiteInfo, packages: Sequence[Package]) -> Table:
         tuple(rows),
         csv=CSV_PACKAGES,
         empty="No package is named in metrics.yaml: list them under packages.",
-        note=_cut_note(len(rows), len(packages), "packages"),
+        note=wording.shown(len(rows), len(packages), "packages"),
     )
 
 
@@ -332,7 +328,7 @@ def platforms_table(platforms: Sequence[Platform]) -> Table:
         rows,
         csv=CSV_PLATFORMS,
         empty="No community elsewhere is named in metrics.yaml: list them under platforms.",
-        note=_cut_note(len(rows), len(platforms), "communities"),
+        note=wording.shown(len(rows), len(platforms), "communities"),
     )
 
 

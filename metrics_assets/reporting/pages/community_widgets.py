@@ -189,14 +189,16 @@ def score_view(score: Score) -> ScoreView:
                 Cell("not known", sort="", role="dim")
                 if part.points is None
                 else Cell(
-                    f"{part.points:.0f}",
+                    wording.rounded(part.points),
                     sort=repr(part.points),
-                    mark=kit.progress(part.points / 100, expected=None, label=f"{part.points:.0f} of 100 points"),
+                    mark=kit.progress(
+                        part.points / 100, expected=None, label=f"{wording.rounded(part.points)} of 100 points"
+                    ),
                 ),
                 Cell("nothing", sort="", role="dim")
                 if part.contribution is None
                 else Cell(
-                    f"{part.contribution:.1f}",
+                    wording.rounded(part.contribution, 1),
                     sort=repr(part.contribution),
                     under=None if part.weight is None else f"of {part.weight:.1f}",
                 ),

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from urllib.parse import urlsplit
 
 from metrics_assets.reporting import wording
 from metrics_assets.reporting.data import MetricInfo
 
-# Of bands named otherwise the first is good and the last is bad: the catalogue lists them best first.
-_ROLES = {"green": ("✓", "ok"), "yellow": ("!", "watch"), "red": ("✕", "bad")}
-_ISO_DAY = re.compile(r"\b(\d{4})-(\d{2})-(\d{2})\b")
 _LONGEST = 160  # characters of a title or a reason that somebody wrote
 
 
@@ -47,14 +42,7 @@ def light(value: float | None, bands: Sequence[Band]) -> Light | None:
         return None
     for rank, band in enumerate(bands):
         if band.holds(value):
-            if band.band in _ROLES:
-                glyph, role = _ROLES[band.band]
-            elif rank == 0:
-                glyph, role = _ROLES["green"]
-            elif rank == len(bands) - 1:
-                glyph, role = _ROLES["red"]
-            else:
-                glyph, role = _ROLES["yellow"]
+            glyph, _, role = wording.light(band.band, rank, len(bands))
             return Light(glyph, band.band, role, rank, band.means or "")
     return None
 
@@ -79,18 +67,6 @@ def cut(text: str, longest: int = _LONGEST) -> str:
     """A text that somebody wrote, on one line and not longer than a row can hold."""
     line = " ".join(text.split())
     return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
-
-
-def written_days(text: str) -> str:
-    """A text with its ISO days as people read them: '2025-12-31' becomes '31 Dec 2025'."""
-    return _ISO_DAY.sub(_written, text)
-
-
-def _written(match: re.Match[str]) -> str:
-    try:
-        return wording.day(date(int(match[1]), int(match[2]), int(match[3])))
-    except ValueError:
-        return match[0]
 
 
 def web_address(url: str | None) -> str | None:

@@ -114,12 +114,8 @@ def incomplete_table(incomplete: Sequence[Incomplete], site: SiteInfo) -> Table:
     )  # fmt: skip
     return Table(
         "Lists that did not come whole", columns, tuple(rows), csv=INCOMPLETE_CSV,
-        empty="Every list came whole.", note=_cut(len(rows), len(incomplete)),
+        empty="Every list came whole.", note=wording.shown(len(rows), len(incomplete)),
     )  # fmt: skip
-
-
-def _cut(shown: int, of: int) -> str:
-    return f"{shown} of {of:,} shown; all in the CSV." if shown < of else ""
 
 
 def states_table(states: Sequence[StateCounts], repositories: int) -> Table:
@@ -144,7 +140,7 @@ def states_table(states: Sequence[StateCounts], repositories: int) -> Table:
     return Table(
         f"Figures that are not known in all of {wording.repositories(repositories)}", columns, tuple(rows),
         csv=STATES_CSV, empty="Every figure is known in every repository, if only provisionally.",
-        note=_cut(len(rows), len(missing)),
+        note=wording.shown(len(rows), len(missing)),
         filterable=True,
     )  # fmt: skip
 
@@ -178,7 +174,7 @@ def rejected_table(rejected: Sequence[RejectedRow]) -> Table:
     columns = (Column("File"), Column("Line", numeric=True), Column("What is wrong"))
     return Table(
         "Rows that could not be taken", columns, tuple(rows), csv=REJECTED_CSV, empty="Every row could be taken.",
-        note=_cut(len(rows), len(rejected)),
+        note=wording.shown(len(rows), len(rejected)),
     )  # fmt: skip
 
 
@@ -188,7 +184,7 @@ def problems_table(problems: Sequence[MetricProblem]) -> Table:
     return Table(
         "Metrics that could not be calculated", (Column("Metric"), Column("What is wrong")), tuple(rows),
         empty="Every metric could be calculated.",
-        note=f"{len(rows)} of {len(problems):,} shown." if len(rows) < len(problems) else "",
+        note=wording.shown(len(rows), len(problems), rest=""),
     )  # fmt: skip
 
 
@@ -218,7 +214,7 @@ def costs_table(costs: Sequence[Cost]) -> Table:
     )  # fmt: skip
     return Table(
         "What collecting the last 7 days cost", columns, tuple(rows), csv=COSTS_CSV,
-        empty="Nothing is noted of what collecting cost.", note=_cut(len(rows), len(costs)),
+        empty="Nothing is noted of what collecting cost.", note=wording.shown(len(rows), len(costs)),
     )  # fmt: skip
 
 
@@ -246,7 +242,7 @@ def gaps_table(gaps: Sequence[Gap]) -> Table:
     )  # fmt: skip
     return Table(
         "Gaps in data that its provider does not keep", columns, tuple(rows), csv=GAPS_CSV,
-        empty="No day of perishable data is missing.", note=_cut(len(rows), len(gaps)),
+        empty="No day of perishable data is missing.", note=wording.shown(len(rows), len(gaps)),
     )  # fmt: skip
 
 

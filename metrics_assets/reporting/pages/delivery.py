@@ -55,7 +55,7 @@ def render_delivery(site: SiteInfo, data: DeliveryData) -> str:
         path=addresses.DELIVERY,
         site=site,
         title="Delivery",
-        period=f"28 days to {wording.day(site.data_through)} · {population(data.summaries)} · 53 weeks, and 13 ahead",
+        period=f"28 days to {wording.day(site.data_through)} · {population(data.summaries)} · the last year",
         sentences=delivery_sentences([one for one in keys if one.metric.key in FOUR_KEYS], stages, data.summaries),
         tiles=[tile(one, href=f"#{addresses.chart(one.metric.key)}") for one in keys],
         charts=[chart(one, csv=SERIES_CSV) for one in keys],
@@ -79,6 +79,4 @@ def render_delivery(site: SiteInfo, data: DeliveryData) -> str:
 
 def _note(active: int) -> str:
     said = "Weakest tier first."
-    if active > SHOWN_REPOSITORIES:
-        said += f" {SHOWN_REPOSITORIES} of {active:,} active repositories are shown; all are in the CSV file."
-    return said
+    return f"{said} {wording.shown(SHOWN_REPOSITORIES, active, 'active repositories')}".rstrip()

@@ -27,7 +27,7 @@ SIGNAL_TITLES = {
     "hotfix": "Hotfix followed",
     "yank": "Withdrawn",
 }
-SHOWN_FAILURES = 8
+SHOWN_FAILURES = 5
 _KEY_COLUMNS = (
     ("deployment_frequency", "Deployments"),
     ("lead_time_hours", "Lead time"),
@@ -103,7 +103,7 @@ def recoveries_table(site: SiteInfo, failures: Sequence[Failure]) -> Table:
     still_open = sum(one.restored_at is None for one in failures)
     said = [f"{still_open:,} not mended, shown first." if still_open else "All are mended."] if failures else []
     if len(failures) > len(rows):
-        said.append(f"{len(rows)} of {len(failures):,} are shown.")
+        said.append(wording.shown(len(rows), len(failures), rest=""))
     return Table(
         caption=f"Failed deployments of the last {LOOKED_BACK_DAYS} days and how long they took to mend",
         columns=(

@@ -262,7 +262,7 @@ def _all_table(known: Sequence[ForecastRow], metrics: Mapping[str, MetricInfo]) 
         *(Column(f"In {horizon} days", numeric=True) for horizon in HORIZONS),
         Column("Error, 30 days", numeric=True), Column("In the band", numeric=True),
     )  # fmt: skip
-    note = f"{len(rows)} of {len(known):,} shown; all in the CSV." if len(rows) < len(known) else ""
+    note = wording.shown(len(rows), len(known))
     return Table(
         "All forecasts", columns, tuple(rows), csv=_ALL_CSV, empty="No figure has enough history for a forecast.",
         note=note, filterable=True,
@@ -285,7 +285,7 @@ def _few_table(few: Sequence[ForecastRow], metrics: Mapping[str, MetricInfo]) ->
             ))
         )  # fmt: skip
     columns = (Column("Figure"), Column("Subjects", numeric=True), Column("Why, most often"))
-    note = f"{len(rows)} of {len(ranked):,} figures shown; all in the CSV." if len(rows) < len(ranked) else ""
+    note = wording.shown(len(rows), len(ranked), "figures")
     return Table(
         "Not enough history", columns, tuple(rows), csv=_ALL_CSV, empty="Every figure has enough history.", note=note
     )

@@ -22,7 +22,7 @@ def goal_table(goals: Sequence[GoalForecast], metrics: Mapping[str, MetricInfo],
         Column("Goal"), Column("Subject"), Column("Target", numeric=True), Column("Due", numeric=True),
         Column("Odds", numeric=True), Column("Even chance by", numeric=True), Column("Why"),
     )  # fmt: skip
-    note = f"{len(rows)} of {len(goals):,} shown; all in the CSV." if len(rows) < len(goals) else ""
+    note = wording.shown(len(rows), len(goals))
     return Table(
         "Goals: the odds of reaching them", columns, tuple(rows), csv=csv,
         empty="No goal has a figure that is forecast.", note=note, filterable=True,

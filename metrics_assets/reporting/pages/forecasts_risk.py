@@ -85,7 +85,7 @@ def falling_table(worse: Sequence[Falling], metrics: Mapping[str, MetricInfo], a
         Column("Figure"), Column("Now", numeric=True), Column(f"In {HORIZON} days", numeric=True),
         Column("Change", numeric=True), Column("What to do"),
     )  # fmt: skip
-    note = f"{len(rows)} of {len(worse):,} shown, the largest changes first." if len(rows) < len(worse) else ""
+    note = wording.shown(len(rows), len(worse), rest=", the largest changes first")
     return Table(
         f"Likely to be worse in {HORIZON} days: nine of ten expected values lie on the worse side of today's", columns,
         tuple(rows), empty="No figure that can be compared is likely to get worse.", note=note,

@@ -18,7 +18,7 @@ from metrics_assets.reporting.pages.goals_words import CALM, EXCEPTIONS, Goal, O
 __all__ = ["CategoryFigure", "Goal", "GoalsData", "NorthStar", "Outlook", "SeriesKey", "charted", "goals_files"]
 
 CSV_CHARTS = "data/goals-weekly.csv"
-MOST_CHARTS = 24
+MOST_CHARTS = 12
 _MOST_BYTES = 290_000  # of the page; charts make way first
 _FEWER_CHARTS = 4
 SeriesKey = tuple[str, str, str]  # subject_kind, subject, metric

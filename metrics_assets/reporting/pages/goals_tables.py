@@ -181,7 +181,7 @@ def _goals_table(site: SiteInfo, caption: str, goals: Sequence[Goal], every: int
         caption,
         columns,
         tuple(_goal_row(site, goal, today) for goal in goals),
-        note=f"{len(goals):,} of {every:,} shown; all in the CSV." if every > len(goals) else "",
+        note=wording.shown(len(goals), every),
         csv=CSV_GOALS if every > len(goals) else None,
         empty=f"None of these {every:,} is shown, as there are too many; all are in the CSV.",
     )
@@ -249,7 +249,7 @@ def unknown_groups(goals: Sequence[Goal]) -> list[UnknownView]:
         rows = [_unknown_row(some, what) for (_, what), some in list(by_figure.items())[: _MOST_UNKNOWN - shown]]
         shown += len(rows)
         title = f"Feed {file}" if file else "Not to be fed: what the sources would have to say"
-        note = f"{len(rows):,} of {len(by_figure):,} shown; all in the CSV." if len(by_figure) > len(rows) else ""
+        note = wording.shown(len(rows), len(by_figure))
         columns = (Column("Figure"), Column("Metric key"), Column("Goals that wait for it"), Column("What is needed"))
         views.append(
             UnknownView(
@@ -327,7 +327,7 @@ def categories(figures: Sequence[CategoryFigure], bands: Mapping[str, tuple[Band
         better = sum(_moved(series, MONTH)[1] == "ok" for series in known)
         says = f"{len(known):,} of {len(of_category):,} figures known"
         says += f"; in a month {better:,} better, {worse:,} worse" if known else ""
-        note = f"{len(rows):,} of {len(known):,} shown; all in the CSV." if len(known) > len(rows) else ""
+        note = wording.shown(len(rows), len(known))
         empty = f"None of {len(of_category):,} figures is known on the day."
         is_first = bool(known) and not any(view.is_open for view in views)
         views.append(CategoryView(name, says, Table(name, columns, rows, note=note, empty=empty), is_first))

@@ -7,7 +7,7 @@ from datetime import date
 
 from metrics_assets.reporting import wording
 from metrics_assets.reporting.data import MetricInfo
-from metrics_assets.reporting.pages.community_words import cut, written_days
+from metrics_assets.reporting.pages.community_words import cut
 
 COMPARISONS = {"at_least": "at least", "at_most": "at most", "above": "above", "below": "below"}
 EXCEPTIONS = ("off track", "at risk")  # worst first
@@ -71,7 +71,7 @@ def due_words(goal: Goal, today: date) -> str:
 
 def reason_words(reason: str) -> str:
     """The reason, with its days as people read them, as a sentence."""
-    said = written_days(cut(reason, 300))
+    said = wording.written_days(cut(reason, 300))
     said = said[:1].upper() + said[1:]
     return said if not said or said[-1] in ".!?…" else f"{said}."
 

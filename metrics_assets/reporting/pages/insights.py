@@ -116,7 +116,7 @@ def insights_files(site: SiteInfo, data: InsightsData) -> Iterator[tuple[str, st
             period=f"{wording.count(len(ranked), 'insight')}, {made} · made for the last day of a month and of a run",
             sentences=_sentences(ranked, data, survived),
             topics=_topics(shown, site),
-            more=f"{len(shown)} of {len(ranked):,} shown; all in the CSV." if len(shown) < len(ranked) else "",
+            more=wording.shown(len(shown), len(ranked)),
             has_insights=bool(ranked),
             csv=_INSIGHTS_CSV,
             survived=[(one, _stands_on(one), _try(one, data)) for one in survived[:MOST_SHOWN]],
@@ -306,7 +306,7 @@ def _earlier_table(data: InsightsData) -> Table:
     columns = (Column("Subject"), Column("As of", numeric=True), Column("Topic"), Column("What the figures said"))
     return Table(
         "Insights of the half year before", columns, tuple(rows), empty="Nothing was said in the half year before.",
-        note=f"{len(rows)} of {len(data.earlier)} shown." if len(rows) < len(data.earlier) else "",
+        note=wording.shown(len(rows), len(data.earlier), rest=""),
     )  # fmt: skip
 
 

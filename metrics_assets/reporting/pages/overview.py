@@ -142,10 +142,11 @@ def _status_line(data: OverviewData) -> StatusLine:
         return StatusLine("?", "Unknown", "calm", "no status of this day was made.")
     glyph, word, role = _STATUS.get(data.status.status, _STATUS["unknown"])
     severities = [alert.severity for alert in data.alerts]
-    counts = [f"{severities.count(name)} {name}" for name in ("critical", "warning", "info") if name in severities]
+    oldest = min((alert.opened_on for alert in data.alerts), default=None)
     parts = [
-        f"{wording.count(len(severities), 'alert')} open ({wording.listed(counts)})"
-        if severities
+        f"{wording.count(len(severities), 'alert')} open ({wording.severities(severities)}), "
+        f"the oldest since {wording.day(oldest)}"
+        if oldest is not None
         else "no alert is open",
     ]
     if data.status.failed_checks:
@@ -163,6 +164,4 @@ def _insight(site: SiteInfo, told: Told) -> InsightView:
 
 def _repositories_note(active: int) -> str:
     said = "Weakest tier first, then open critical alerts, then the least health."
-    if active > SHOWN_REPOSITORIES:
-        said += f" {SHOWN_REPOSITORIES} of {active:,} active repositories are shown; all are in the CSV file."
-    return said
+    return f"{said} {wording.shown(SHOWN_REPOSITORIES, active, 'active repositories')}".rstrip()

@@ -37,6 +37,7 @@ CSV_WATCH = "data/release-watch.csv"
 _CARDS = 12
 _WATCH_TILES = 16
 _WATCH_CHARTS = 6
+_WEEKS_LOOKED_AT = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,16 @@ class ReleasesData:
     parts: tuple[FedPart, ...] = ()
 
 
+def _moved(series: Series) -> bool:
+    """Whether a figure has a course worth a chart: one that stood still for a quarter is told by its tile."""
+    return len({point.value for point in series.points[-_WEEKS_LOOKED_AT:] if point.value is not None}) > 1
+
+
 def releases_files(site: SiteInfo, data: ReleasesData) -> Iterator[tuple[str, str | bytes]]:
     """The page and its CSV files, each with its path in the site."""
     gates = ordered(data.gates)
     known = [one for one in data.watch or () if one.points and one.points[-1].value is not None]
-    charted = [one for one in known if sum(point.value is not None for point in one.points) > 1][:_WATCH_CHARTS]
+    charted = [one for one in known if _moved(one)][:_WATCH_CHARTS]
     html = render(
         "releases.html.j2",
         path=addresses.RELEASES,

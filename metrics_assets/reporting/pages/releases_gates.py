@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from metrics_assets.reporting import wording
-from metrics_assets.reporting.pages.community_words import cut, web_address, written_days
+from metrics_assets.reporting.pages.community_words import cut, web_address
 
 # What a verdict says to whoever wants to release: glyph, word, colour role; worst first.
 VERDICTS = {
@@ -213,7 +213,7 @@ def target_text(criterion: Criterion) -> str:
 def reason_text(criterion: Criterion) -> str:
     """Why, where value and target do not say it already: unknown, decided by evidence, or broken before the day."""
     if criterion.state == "unknown" or criterion.value is None or " on the day" not in criterion.reason:
-        return written_days(cut(criterion.reason, 300))
+        return wording.written_days(cut(criterion.reason, 300))
     if criterion.state == "not met" and "did not hold on each" in criterion.reason:
         return f"It holds on the day, but it did not on each of the last {criterion.days} days."
     return ""

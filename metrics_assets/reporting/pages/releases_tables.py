@@ -88,10 +88,6 @@ class FedPart:
     period_end: date | None
 
 
-def shown_of(shown: int, every: int, noun: str) -> str:
-    return f"{shown:,} of {every:,} {noun} shown; all in the CSV." if every > shown else ""
-
-
 def repository_link(site: SiteInfo, repository: str) -> str | None:
     page = addresses.repository(repository)
     return page if page in site.pages else None
@@ -122,7 +118,7 @@ def gates_table(gates: Sequence[Gate], csv: str) -> Table:
             for gate in gates[:SHOWN]
         ),
         csv=csv,
-        note=shown_of(min(len(gates), SHOWN), len(gates), "further candidates"),
+        note=wording.shown(min(len(gates), SHOWN), len(gates), "further candidates"),
     )
 
 
@@ -153,7 +149,7 @@ def verdicts_table(verdicts: Sequence[FrozenVerdict], csv: str) -> Table:
         ),
         csv=csv,
         empty="No verdict was frozen yet: gates that count are frozen on the day of a release.",
-        note=shown_of(min(len(verdicts), SHOWN), len(verdicts), "verdicts"),
+        note=wording.shown(min(len(verdicts), SHOWN), len(verdicts), "verdicts"),
     )  # fmt: skip
 
 
@@ -186,7 +182,7 @@ def releases_table(site: SiteInfo, releases: Sequence[Release], csv: str) -> Tab
         tuple(rows),
         csv=csv,
         empty="No release is known of the last 30 days.",
-        note=shown_of(len(rows), len(releases), "releases"),
+        note=wording.shown(len(rows), len(releases), "releases"),
     )
 
 
@@ -223,7 +219,7 @@ def deployments_table(site: SiteInfo, deployments: Sequence[Deployments], csv: s
         tuple(rows),
         csv=csv,
         empty="No deployment is known of the last 30 days.",
-        note=shown_of(len(rows), len(deployments), "repositories and services"),
+        note=wording.shown(len(rows), len(deployments), "repositories and services"),
     )  # fmt: skip
 
 
@@ -245,7 +241,7 @@ def yanks_table(yanks: Sequence[Yank]) -> Table | None:
             )
             for yank in yanks[:SHOWN]
         ),
-        note=shown_of(min(len(yanks), SHOWN), len(yanks), "versions").replace("; all in the CSV", ""),
+        note=wording.shown(min(len(yanks), SHOWN), len(yanks), "versions").replace("; all in the CSV", ""),
     )
 
 

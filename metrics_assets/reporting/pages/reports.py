@@ -13,7 +13,7 @@ from metrics_assets.reporting.document_markdown import draft_sentence
 from metrics_assets.reporting.documents import Document, ReportKind
 from metrics_assets.reporting.frame import render
 from metrics_assets.reporting.kit import Cell, Column, Row, Table, rows_csv
-from metrics_assets.reporting.wording import count, day
+from metrics_assets.reporting.wording import count, day, shown
 
 CSV = "data/reports.csv"
 STYLE = "reports/report.css"
@@ -129,16 +129,16 @@ def _newest(entries: Iterable[ReportEntry]) -> list[ReportEntry]:
 
 def _table(entries: tuple[ReportEntry, ...]) -> Table:
     columns = (Column("Report"), Column("Period"), Column("State"), Column("Markdown"), Column("PDF"))
-    shown = entries[:_MOST_ROWS]
-    note = f"{len(shown)} of {len(entries):,} shown; all in the CSV." if len(shown) < len(entries) else ""
+    newest = entries[:_MOST_ROWS]
+    note = shown(len(newest), len(entries))
     return Table(
         "All reports, newest first",
         columns,
-        tuple(_row(entry) for entry in shown),
+        tuple(_row(entry) for entry in newest),
         csv=CSV,
         empty="There is no report yet.",
         note=note,
-        filterable=len(shown) > 10,
+        filterable=len(newest) > 10,
     )
 
 

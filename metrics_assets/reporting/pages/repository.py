@@ -21,7 +21,6 @@ from metrics_assets.reporting.pages.repository_rows import (
     peers_table,
 )
 from metrics_assets.reporting.pages.repository_steps import steps_sentence, steps_table
-from metrics_assets.reporting.pages.repository_tables import LIGHTS
 from metrics_assets.reporting.pages.stages import stages_bar
 from metrics_assets.reporting.pages.summaries import RESPONSE, STARS, page_of
 from metrics_assets.reporting.verdict import repository_sentences
@@ -123,6 +122,7 @@ def render_repository(
         parts=parts_table(site, data.parts, metrics),
         peers=peers_table(data, metrics),
         anomalies=anomalies_table(data.anomalies),
+        anomalies_href=page_of(site, f"{addresses.ALERTS}#anomalies"),
         steps=steps_table(data.steps),
         steps_sentence=steps_sentence(data.steps),
         badges=_badges(name, site_url),
@@ -179,7 +179,7 @@ def _lights(data: RepositoryData, metrics: Mapping[str, MetricInfo]) -> list[Lig
             text = wording.state(figure.state)
             views.append(LightView(metric.title, text, "○", "No light", "calm"))
             continue
-        glyph, word, role = LIGHTS[figure.light] if figure.light else ("○", "No light", "calm")
+        glyph, word, role = wording.light(figure.light) if figure.light else ("○", "No light", "calm")
         views.append(LightView(metric.title, str(wording.quantity(figure.value, metric.unit)), glyph, word, role))
     return views
 

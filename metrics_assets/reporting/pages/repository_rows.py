@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from metrics_assets import addresses
-from metrics_assets.reporting import wording
+from metrics_assets.reporting import unusual, wording
 from metrics_assets.reporting.data import FOUR_KEYS, Anomaly, MetricInfo, Series, SiteInfo
 from metrics_assets.reporting.kit import Cell, Column, Row, Table, figure_cell, spark
 from metrics_assets.reporting.kit.tiles import target_words
@@ -110,7 +110,7 @@ def health_sentence(health: Health, metrics: Mapping[str, MetricInfo]) -> str:
     if health.value is None:
         said = f"The score is not known: only {known}"
     else:
-        said = f"{health.value:.0f} of 100 by version {health.version} of the model; {known}"
+        said = f"{wording.rounded(health.value)} of 100 by version {health.version} of the model; {known}"
     if missing:
         said += f". Missing, so that the others weigh more: {wording.listed(missing)}"
     return f"{said}."
@@ -128,13 +128,13 @@ def _component_row(one: Component, metrics: Mapping[str, MetricInfo]) -> Row:
         value = Cell(str(wording.quantity(one.value, unit)), sort=repr(one.value), under=under)
     given = Cell("none", sort="", role="dim")
     if one.contribution is not None:
-        given = Cell(f"{one.contribution:.1f}", sort=repr(one.contribution))
+        given = Cell(wording.rounded(one.contribution, 1), sort=repr(one.contribution))
     dim = Cell("missing", sort="", role="dim")
     return Row(
         (
             Cell(_title(one.metric, metrics), href=addresses.metric(one.metric)),
             value,
-            dim if one.points is None else Cell(f"{one.points:.0f}", sort=repr(one.points)),
+            dim if one.points is None else Cell(wording.rounded(one.points), sort=repr(one.points)),
             Cell(f"{one.weight:g}", sort=repr(one.weight)),
             given,
         )
@@ -198,10 +198,10 @@ def anomalies_table(anomalies: Sequence[tuple[MetricInfo, Anomaly]]) -> Table:
     """The unusual days of the last four weeks, the newest first."""
     rows = []
     for metric, anomaly in anomalies[:SHOWN_ANOMALIES]:
-        glyph, word, role = wording.severity(anomaly.severity)
-        event = f"known: {anomaly.known_event}" if anomaly.known_event else None
+        glyph, word, role = unusual.severity(anomaly, metric)
+        event = unusual.event(anomaly)
         value = "not known" if anomaly.value is None else str(wording.quantity(anomaly.value, metric.unit))
-        expected = "not known" if anomaly.expected is None else str(wording.quantity(anomaly.expected, metric.unit))
+        expected = unusual.expected(anomaly, metric) or "not known"
         rows.append(
             Row(
                 (
@@ -210,7 +210,7 @@ def anomalies_table(anomalies: Sequence[tuple[MetricInfo, Anomaly]]) -> Table:
                     Cell(word, role=role, glyph=glyph),
                     Cell(value, sort=repr(anomaly.value)),
                     Cell(expected, sort=repr(anomaly.expected)),
-                    Cell(anomaly.explanation, under=event),
+                    Cell(unusual.kind(anomaly), under=f"at the same time: {event}" if event else None),
                 )
             )
         )
@@ -219,7 +219,7 @@ def anomalies_table(anomalies: Sequence[tuple[MetricInfo, Anomaly]]) -> Table:
         caption="Unusual days of the last 28",
         columns=(
             Column("Day"), Column("Figure"), Column("Severity"), Column("Value", numeric=True),
-            Column("Expected", numeric=True), Column("What is said of it"),
+            Column("Expected", numeric=True), Column("What it was"),
         ),
         rows=tuple(rows),
         empty="No figure left its usual range in the last 28 days.",

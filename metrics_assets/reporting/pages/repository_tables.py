@@ -22,7 +22,6 @@ from metrics_assets.reporting.pages.summaries import (
     page_of,
 )
 
-LIGHTS = {"green": ("●", "Green", "ok"), "yellow": ("▲", "Yellow", "watch"), "red": ("■", "Red", "bad")}
 _GATE_ORDER = {"failed": 0, "unknown": 1, "passed": 2}
 
 
@@ -179,12 +178,12 @@ def key_cell(site: SiteInfo, summary: Summary, metric: MetricInfo) -> Cell:
 
 
 def light_cell(site: SiteInfo, summary: Summary, metric: MetricInfo) -> Cell:
-    """A figure with its traffic light: colour, shape and word."""
+    """A figure with its traffic light: colour, glyph and word."""
     figure = summary.figure(metric.key)
     cell = figure_cell(point_of(site, figure), metric)
     if figure.light is None:
         return cell
-    glyph, word, role = LIGHTS[figure.light]
+    glyph, word, role = wording.light(figure.light)
     under = f"{word.lower()}, {cell.under}" if cell.under else word.lower()
     return Cell(cell.text, sort=cell.sort, role=role, glyph=glyph, under=under)
 

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from math import isfinite
 from statistics import median
-from typing import Literal
+from typing import Literal, cast
 
 from metrics_assets import addresses
 from metrics_assets.reporting.data import FOUR_KEYS, HEALTH, REWORK, TIERS, MetricInfo, SiteInfo, State, Tier, TierBand
+from metrics_assets.reporting.from_catalogue import tier_of
 
 STARS = "stars_total"
 RESPONSE = "issue_first_response_business_hours"
@@ -40,6 +42,15 @@ class Figure:
 
 
 MISSING = Figure(None, None, "unknown")
+
+
+def figure_of(
+    value: float | None, n: int | None, state: str, bands: Sequence[TierBand] = (), light: Light | None = None
+) -> Figure:
+    """A row of metrics.metric_values as a figure, rated by `bands`: without a value unless it is known."""
+    if value is None or not isfinite(value) or state not in ("ok", "provisional"):
+        return Figure(None, n, "too_few" if state == "too_few" else "unknown")
+    return Figure(value, n, cast(State, state), tier_of(value, bands), light)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +165,6 @@ def spread(summaries: Sequence[Summary], metric: MetricInfo) -> Spread:
         too_few=sum(figure.state == "too_few" for figure in figures),
         unknown=sum(figure.state == "unknown" for figure in figures),
     )
-
-
-def tier_of(value: float | None, bands: Sequence[TierBand]) -> Tier | None:
-    """The first band that holds the value; None of what is unknown, and where there are no bands."""
-    if value is None:
-        return None
-    for band in bands:
-        if (band.at_least is None or value >= band.at_least) and (band.below is None or value < band.below):
-            return band.tier
-    return None
 
 
 def subject_href(site: SiteInfo, subject_kind: str, subject: str) -> str | None:

@@ -12,7 +12,7 @@ from metrics_assets import addresses
 from metrics_assets.reporting import kit, wording
 from metrics_assets.reporting.data import SiteInfo
 from metrics_assets.reporting.frame import render
-from metrics_assets.reporting.pages.teams_comparison import Comparison
+from metrics_assets.reporting.pages.teams_comparison import FEWEST, Comparison
 
 CSV = "teams.csv"
 HIDDEN = (
@@ -144,11 +144,22 @@ def _sentences(data: TeamsData) -> list[str]:
         least = wording.count(data.minimum, "team")
         return [f"Nothing is compared: that takes at least {least}, and {_opted_in(data)}."]
     most = max((len(comparison.values) for comparison in data.comparisons), default=0)
+    size = max(data.minimum, FEWEST)
+    waiting = (
+        [
+            f"Teams are compared in whole groups of {size}, so that nobody can tell who joined: "
+            f"{size - data.opted_in % size} more to opt in, and the last group is shown."
+        ]
+        if data.opted_in % size
+        else []
+    )
     if not shown:
-        return [f"{_opted_in(data).capitalize()}, and of none of the {number} figures may their values be shown today."]
+        none = f"{_opted_in(data).capitalize()}, and of none of the {number} figures may their values be shown today."
+        return [none, *waiting]
     return [
         f"{shown} of {number} figures are compared, of {wording.count(most, 'team')} at the most; {_opted_in(data)}.",
         "No value says whose it is; each team has a page of its own, on which its value is marked.",
+        *waiting,
     ]
 
 

@@ -1,13 +1,15 @@
 """Which values of teams may stand side by side without names, so that nobody can say whose a value is.
 
 Somebody of one team knows the team's own values, reads every page of every day, and may know sums over all teams from
-elsewhere. Four rules keep the other teams' values from them:
+elsewhere. Five rules keep the other teams' values from them:
 
-- Teams stand in fixed blocks of at least the minimum group (three or more), in the order in which they opted in, the
-  last block taking what is left. A block is shown whole or not at all. Whatever is shown on any day, of any figure, is
-  then made of whole blocks: neither the difference of two days nor that of a sum over all teams and what is shown is
-  ever about fewer than a block, of which a reader knows one value at the most. A single team that must be hidden takes
-  the others of its block with it (complementary suppression).
+- Teams stand in fixed blocks of the minimum group (three or more), in the order in which they opted in. A block is
+  shown whole or not at all, so that the difference of two days is never about fewer than a block, of which a reader
+  knows one value at the most. A single team that must be hidden takes the others of its block with it (complementary
+  suppression).
+- Teams that do not fill a block yet wait for others, and the last whole block waits with them: had they joined it, they
+  would be the difference of two days; were it shown without them, they would be that of a sum over all teams and what
+  is shown.
 - A block whose values would say each one's is not shown: one in which all values but one may be equal.
 - Values are rounded to two significant figures, and sorted anew for each figure: no mark of one figure can be told
   from the marks of another.
@@ -21,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from metrics_assets.reporting.data import MetricInfo
 
@@ -63,10 +64,10 @@ def shown_teams(values: Mapping[str, float | None], teams: Sequence[str], minimu
 
 
 def blocks(teams: Sequence[str], minimum: int) -> tuple[tuple[str, ...], ...]:
-    """The teams in blocks of at least the minimum; none where there are fewer teams than that."""
+    """The teams in whole blocks of the minimum, without those that wait for others."""
     size, names = max(minimum, FEWEST), tuple(dict.fromkeys(teams))
-    starts = [size * position for position in range(len(names) // size)]
-    return tuple(names[start:end] for start, end in pairwise([*starts, len(names)]))
+    whole = len(names) // size - (1 if len(names) % size else 0)
+    return tuple(names[size * block : size * (block + 1)] for block in range(whole))
 
 
 def rounded(value: float) -> float:

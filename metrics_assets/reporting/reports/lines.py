@@ -13,6 +13,7 @@ _FEW = 10  # counts under it move by numbers: nobody says that releases fell by 
 # Units in which a difference says more than a share of what it was.
 _IN_STEPS = ("ratio", "points", "score", "rank", "yes or no")
 _MUCH = 10  # a change to more than so many times is told in times
+_BEYOND_WORDS = 1e6  # times: the value before was as good as nought
 _COMPARISONS = {"at_least": "", "at_most": "at most ", "above": "over ", "below": "under "}
 _UNITS = {
     "days": " days", "months": " months", "milliseconds": " ms", "megabytes": " MB",
@@ -62,7 +63,7 @@ def change(before: float, now: float, unit: str) -> str:
         return _signed(now - before, "")
     if unit in _IN_STEPS:
         return _step(now - before, unit)
-    if before <= 0:
+    if before <= 0 or abs(now / before) > _BEYOND_WORDS:
         return f"from {amount(before, unit)}"
     if now / before > _MUCH:
         return f"{number(round(now / before))} times as much"

@@ -8,7 +8,7 @@ from datetime import date
 from metrics_assets.reporting.documents import Block, Fact, Facts, Paragraph, Picture, Role
 from metrics_assets.reporting.reports.contents import HEADLINES
 from metrics_assets.reporting.reports.lines import amount, change, day, moved, number, target_text
-from metrics_assets.reporting.reports.records import Figures, GoalState, Line, Measure, Reading
+from metrics_assets.reporting.reports.records import Figures, GoalState, Line, Measure, PeriodValue
 from metrics_assets.reporting.reports.windows import shifted
 from metrics_assets.reporting.wording import MONTHS, listed
 
@@ -48,13 +48,13 @@ def has_year(figures: Figures) -> bool:
 # --- figures --------------------------------------------------------------------------------------------------
 
 
-def value_text(reading: Reading, unit: str) -> str:
+def value_text(figure: PeriodValue, unit: str) -> str:
     """A figure with what has to be said of it: days that are missing, and that it may still change."""
-    if reading.value is None:
+    if figure.value is None:
         return "not known"
-    text = amount(reading.value, unit)
-    if reading.days is not None and reading.days_known != reading.days:
-        return f"{text} on the {reading.days_known} of {reading.days} days known"
+    text = amount(figure.value, unit)
+    if figure.days is not None and figure.days_known != figure.days:
+        return f"{text} on the {figure.days_known} of {figure.days} days known"
     return text
 
 

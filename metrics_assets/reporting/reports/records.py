@@ -16,7 +16,7 @@ How = Literal["last", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PeriodValue:
     """A figure on the last day of a period, or its sum over the days of the period.
 
     Attributes:
@@ -49,10 +49,10 @@ class Measure:
     subject_kind: str
     subject: str
     how: How
-    now: Reading
-    before: Reading
-    quarter: Reading
-    year: Reading
+    now: PeriodValue
+    before: PeriodValue
+    quarter: PeriodValue
+    year: PeriodValue
     is_there: bool
     fed: bool = False
 
@@ -258,7 +258,7 @@ class IssueState:
 
 @dataclass(frozen=True, slots=True)
 class Unanswered:
-    """How many issues or pull requests wait for their first answer, now and a period before; None: not known."""
+    """How many issues or pull requests of 28 days nobody answered, now and a period before; None: not known."""
 
     what: str
     now: int | None

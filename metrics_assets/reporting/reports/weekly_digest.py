@@ -123,7 +123,7 @@ def _severity(figures: Figures, severity: str, label: str) -> Fact:
 
 def _waiting(what: str, now: int, before: int | None) -> Fact:
     moved = "" if before is None else f" ({change(before, now, 'count')} on the week)"
-    return Fact(f"{what} without an answer", f"{now:,}{moved}")
+    return Fact(f"{what} of the last 28 days that nobody answered", f"{now:,}{moved}")
 
 
 def _name(issue: IssueState) -> str:

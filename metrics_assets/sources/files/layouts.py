@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from metrics_assets.sources.files.cells import Cells
+from metrics_assets.sources.files.cells import Cells, shown
 from metrics_assets.sources.files.records import FedEvent, GateEvidence, IncidentCorrection, KpiValue
 from metrics_assets.sources.records import Record
 
@@ -71,10 +71,14 @@ def _kpi_value(cells: Cells, known: Known) -> Record:
     start, end = cells.day("period_start"), cells.day("period_end")
     if end < start and not cells.problems:
         cells.problems.append(f"period_end {end} is before period_start {start}; swap or correct them")
+    segment = cells.name("segment", may_be_empty=True)
+    # As any other segment it would stand on the pages, where no team is named.
+    if re.match(r"\s*team\s*:", segment, re.IGNORECASE) and not segment.startswith("team:"):
+        cells.problems.append(f"segment '{shown(segment)}' looks like a team; write team: in small letters before it")
     value = cells.number("value", yes_or_no=known.metrics.get(metric) == "yes or no")
     return KpiValue(
         metric=metric,
-        segment=cells.name("segment", may_be_empty=True),
+        segment=segment,
         period_start=start,
         period_end=end,
         value=0.0 if value is None else value,

@@ -100,6 +100,7 @@ def test_the_forms_that_spreadsheets_write(read: Read, content: bytes) -> None:
         ("revenu,2026-10-01,2026-10-31,1,,,", "metric_key 'revenu' is no metric that is fed; did you mean revenue?"),
         ("stars_new,2026-10-01,2026-10-31,1,,,", "'stars_new' is not fed: it is made from what is collected."),
         (",2026-10-01,2026-10-31,1,,,", "metric_key is empty; fill it in."),
+        ("revenue,2026-10-01,2026-10-31,1,Team:web,,", "segment 'Team:web' looks like a team; write team: in small"),
         ("revenue,01.10.2026,2026-10-31,1,,,", "period_start '01.10.2026' is no date; write it like 2025-12-31."),
         ("revenue,2026-10-01,31/10/2026,1,,,", "period_end '31/10/2026' is no date"),
         ("revenue,2026-10-01,20261031,1,,,", "period_end '20261031' is no date"),

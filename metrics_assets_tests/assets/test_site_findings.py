@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,15 +11,15 @@ import sqlalchemy as sa
 from metrics_assets import addresses
 from metrics_assets.assets.site import alerts, data_quality, forecasts, insights, method
 from metrics_assets.assets.site.alerts import alerts_data, banner, without_teams
-from metrics_assets.assets.site.building import reading_of
 from metrics_assets.assets.site.data_quality import data_quality_data
 from metrics_assets.assets.site.forecasts import forecasts_data
 from metrics_assets.assets.site.insights import insights_data
-from metrics_assets.assets.site.reading import Page, Reading
+from metrics_assets.assets.site.reading import Page, Reading, reading_of
 from metrics_assets.catalogue.alerts import ThresholdRule
 from metrics_assets_tests.alerting.conditions import settings
 from metrics_assets_tests.reporting.page_reader import read_harmless
 from metrics_assets_tests.reporting.samples import HOSTILE, site_info
+from metrics_assets_tests.tables import insert
 
 DAY = date(2025, 12, 31)
 TEAM = "paymentsquad"
@@ -38,15 +36,6 @@ PAGES: dict[str, Page] = {
 def at(day: date, hour: int = 2) -> datetime:
     """An hour of the day on which a day is evaluated."""
     return datetime.combine(day + timedelta(days=1), datetime.min.time(), UTC) + timedelta(hours=hour)
-
-
-def insert(engine: sa.Engine, table: str, *rows: Mapping[str, Any]) -> None:
-    """Rows into a table; what is not given is null, or its default."""
-    with engine.begin() as connection:
-        for row in rows:
-            values = {name: json.dumps(one) if isinstance(one, dict) else one for name, one in row.items()}
-            names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-            connection.execute(sa.text(f"insert into {table} ({names}) values ({marks})"), values)
 
 
 def alert_row(kind: str, subject: str, opened_on: date, **changes: Any) -> dict[str, Any]:

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from metrics_assets import addresses
 from metrics_assets.assets.site import delivery, overview, repositories
-from metrics_assets.assets.site.building import reading_of
 from metrics_assets.assets.site.key_figures import read_key_figures
+from metrics_assets.assets.site.reading import reading_of
 from metrics_assets.assets.site.repository_rows import read_repositories
 from metrics_assets.assets.site.summaries import read_alerts, read_gates, read_insights, read_summaries
 from metrics_assets.reporting.data import SiteInfo
