@@ -176,6 +176,5 @@ class SiteInfo:
     tier_source: str  # of the tier set in use, for example 'DORA 2023'
     problems: tuple[str, ...]  # a sentence per failed check or incomplete list
     banner: tuple[BannerItem, ...] = ()
-    run: str | None = None
     dagster_url: str | None = None
     pages: frozenset[str] = frozenset()  # paths that the build has: links lead to these alone

@@ -195,8 +195,8 @@ def test_what_all_pages_share(engine: sa.Engine) -> None:
             "('acme/api', 'pulls', 's', '2026-01-01', '2026-01-02', 'incomplete', 'Too late.', 0, 0, 0), "
             "('acme/gone', 'issues', 'r', '2025-12-31', '2025-12-31', 'incomplete', 'Gone.', 0, 0, 0)"
         )
-    site = site_info(reading_of(engine, settings(), DAY), "0123")
-    assert (site.portfolio, site.data_through, site.run) == ("Aurora", DAY, "0123")
+    site = site_info(reading_of(engine, settings(), DAY))
+    assert (site.portfolio, site.data_through) == ("Aurora", DAY)
     assert site.problems == ("Failed: check x of y.", "acme/api: issues incomplete: GitHub said no.")
     assert site.dagster_url == "http://127.0.0.1:3000"
     # On another machine that address is no use.

@@ -81,14 +81,15 @@ def test_critical_alerts_stand_at_the_head_of_every_page() -> None:
     assert "javascript" not in nowhere
 
 
-def test_the_footer_says_the_day_the_checks_and_the_run() -> None:
-    html = page(problems=("a", "b"), run="5f3a91", dagster_url="http://127.0.0.1:3000")
+def test_the_footer_says_the_day_the_checks_and_how_it_was_built() -> None:
+    html = page(problems=("a", "b"), dagster_url="http://127.0.0.1:3000")
     assert "Data through 31\u00a0Dec\u00a02025" in html
     assert '<a href="data-quality.html">checks: 2 failed</a>' in html
-    assert '<a href="http://127.0.0.1:3000/runs/5f3a91">5f3a91</a>' in html
+    built = "http://127.0.0.1:3000/assets/site/pages?view=partitions&amp;partition=2025-12-31"
+    assert f'<a href="{built}">how it was built</a>' in html
     assert '<a href="method.html">how each number is computed</a>' in html
     assert "all checks passed" in page()
-    assert "run <code>5f3a91</code>" in page(run="5f3a91", dagster_url="javascript:x")
+    assert "how it was built" not in page(dagster_url="javascript:x")
     assert "data-quality.html" not in page(pages=frozenset({addresses.OVERVIEW}))
 
 
@@ -106,7 +107,11 @@ def test_the_policy_lets_nothing_in_from_other_hosts_and_no_script_in_the_page()
 
 def test_hostile_names_stay_text() -> None:
     bad = samples.HOSTILE
-    site: dict[str, object] = {"portfolio": bad, "run": bad, "banner": (BannerItem(bad, bad, date(2025, 1, 1), bad),)}
+    site: dict[str, object] = {
+        "portfolio": bad,
+        "dagster_url": bad,
+        "banner": (BannerItem(bad, bad, date(2025, 1, 1), bad),),
+    }
     html = render("not_found.html.j2", path="repo/x.html", site=samples.site_info(**site), title=bad)
     tags = Page(html).tags
     assert [tag for tag, _ in tags].count("script") == 1

@@ -97,7 +97,7 @@ def site_assets(shared: Shared) -> list[dg.AssetsDefinition]:
 
         settings, days = shared.settings, days_of(context)
         day = days.last
-        built = build_site(reading_of(warehouse.engine, settings, day), site_folder(), context.run.run_id)
+        built = build_site(reading_of(warehouse.engine, settings, day), site_folder())
         results = [_result(finding) for finding in built.findings]
         if has_targets(settings.site):
             results.append(_published(warehouse.engine, settings, day, built))

@@ -64,18 +64,15 @@ class BuiltSite:
     seconds: float
 
 
-def build_site(reading: Reading, root: Path, run: str | None = None) -> BuiltSite:
+def build_site(reading: Reading, root: Path) -> BuiltSite:
     """Build the whole site as of the reading's day under `root`, and switch to it.
 
     Pages are written as they are made, each from queries of its own. One that cannot be made ends the build, and the
-    site stays as it was.
-
-    Args:
-        run: the id of the Dagster run.
+    site stays as it was. Nothing of the run is on a page, so the same figures make the same build.
     """
     began = time.perf_counter()
     with as_one_state(reading) as still:
-        site, inspection = site_info(still, run), Inspection()
+        site, inspection = site_info(still), Inspection()
         build = publish(inspection.watch(site_files(still, site)), root)
         return BuiltSite(
             build=build,
@@ -94,8 +91,8 @@ def site_files(reading: Reading, site: SiteInfo) -> Iterator[tuple[str, str | by
         yield from page(reading, site)
 
 
-def site_info(reading: Reading, run: str | None = None) -> SiteInfo:
-    """What all pages of a build share; `run` is the id of the Dagster run that builds it."""
+def site_info(reading: Reading) -> SiteInfo:
+    """What all pages of a build share."""
     with reading.engine.connect() as connection:
         portfolio = connection.execute(sa.text("select portfolio, start from ops.portfolio")).one()
     return SiteInfo(
@@ -105,7 +102,6 @@ def site_info(reading: Reading, run: str | None = None) -> SiteInfo:
         tier_source=tier_source(load_tiers()),
         problems=_problems(reading),
         banner=banner(reading),
-        run=run,
         dagster_url=_dagster_url(reading.settings),
         pages=expected_pages(reading),
     )
