@@ -9,7 +9,8 @@ site to headless Chromium, the largest page of each kind. load: the seconds from
 drawn, a fresh profile each time; again, a third as often, with the processor slowed four times; and the milliseconds
 for which the page's own thread was on the processor, which other work on the machine does not change. axe: what
 axe-core finds, light and dark. overflow: pixels by which a page is wider than screens of 320, 390 and 1280. At the end
-stands what is to be reached beside what was measured. Takes some eight minutes on a quiet machine; --quick loads each page three times and leaves axe and overflow out.
+stands what is to be reached beside what was measured. Takes some eight minutes on a quiet machine; --quick loads each
+page three times and leaves axe and overflow out.
 """
 
 from __future__ import annotations
