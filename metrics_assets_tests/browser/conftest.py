@@ -24,9 +24,12 @@ TOOLS = Path(__file__).resolve().parents[2] / ".metrics" / "test-tools"
 _QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium from the system's packages; without it these tests are skipped."""
+    """Chromium from the system's packages; without it these tests are skipped.
+
+    Closed when this folder's tests are done: Playwright keeps an event loop going, in which others cannot start one.
+    """
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if chromium is None:
         pytest.skip("there is no Chromium; `make test` installs it as root, or: apt-get install chromium")
