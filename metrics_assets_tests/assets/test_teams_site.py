@@ -126,7 +126,7 @@ def site_of(engine: sa.Engine, names: Sequence[str]) -> dict[str, str]:
     """The text of every file of the whole site."""
     reading = reading_of(engine, settings_of(names), DAY)
     found: dict[str, str] = {}
-    for path, content in site_files(reading, site_info(reading, "a-run")):
+    for path, content in site_files(reading, site_info(reading)):
         assert path not in found, path
         found[path] = content if isinstance(content, str) else content.decode("utf-8", "replace")
     return found
