@@ -106,7 +106,7 @@ def test_a_figure_that_gets_worse_is_told_with_what_to_do() -> None:
         "trend_lead_time_hours_week", "trend", "acme/r0", 12,
     )  # fmt: skip
     assert found.sentence == (
-        "Lead time rose from about 19.5 hours to 45.2 hours within 77 days, which is worse (n = 12 windows of 7 days, "
+        "Lead time rose from about 19.5 h to 1.9 d within 77 days, which is worse (n = 12 windows of 7 days, "
         "p < 0.001)."
     )
     assert found.action

@@ -138,7 +138,7 @@ def test_packs_have_a_head_of_their_own(tmp_path: Path) -> None:
     [
         ("growth", "pack: engineering\ntitle: T\ndescription: D\n", "name the file engineering.yaml."),
         ("mine", "pack: mine\ntitle: T\ndescription: D\n", "the pack (one of engineering, community"),
-        ("growth", "pack: growth\ntitle: T\ndescription: D\nother: [S9-1]\n", "'S9-1' is no id of a requirement"),
+        ("growth", "pack: growth\ntitle: T\ndescription: D\nelsewhere: {S9-1: [a]}\n", "'S9-1' is no id of a"),
         ("growth", "pack: growth\ntitle: T\ndescription: D\npages: []\n", "pages: Extra inputs are not permitted"),
     ],
 )

@@ -89,7 +89,6 @@ def site(**changes: Any) -> SiteInfo:
         "start": START,
         "tier_source": "standard bands",
         "problems": (),
-        "run": "5f3a91c2",
         "pages": frozenset(
             {
                 addresses.OVERVIEW, addresses.DELIVERY, addresses.REPOSITORIES, addresses.GOALS, addresses.RELEASES,

@@ -155,15 +155,13 @@ def test_the_day_on_which_a_tier_changes(warehouse: sa.Engine) -> None:
     tell(warehouse, [LAST])
     ((subject, sentence, n, evidence),) = said(warehouse, "tier_date_lead_time_hours", "subject, sentence, n, evidence")
     assert (subject, n) == ("acme/api", 12)
-    assert sentence.startswith(
-        "Lead time for changes is medium (9.8 days over 28 days) and falls by 10.1 hours a week."
-    )
+    assert sentence.startswith("Lead time for changes is medium (9.8 d over 28 days) and falls by 10.1 h a week.")
     assert "If that goes on, it is high around 2026-02-" in sentence
     # At 10 hours a week, 53 hours are 5.3 weeks, and the figure over four weeks follows a week and a half later.
     assert date(2026, 2, 9) <= date.fromisoformat(evidence["expected_on"]) <= date(2026, 2, 18)
     assert evidence["between"][0] < evidence["expected_on"] < evidence["between"][1]
     ((trend, action),) = said(warehouse, "trend_lead_time_hours_week", "sentence, action")
-    assert "fell from about 13.8 days to 9.2 days within 77 days, which is better" in trend
+    assert "fell from about 13.8 d to 9.2 d within 77 days, which is better" in trend
     assert action is None
 
 
@@ -204,7 +202,7 @@ def test_large_pull_requests_take_longer(warehouse: sa.Engine) -> None:
     found = said(warehouse, "slow_with_many_lines", "subject, sentence, n, p < 0.01")
     assert [row[0] for row in found] == ["acme", "acme/api"]
     assert "Pull requests with more than 400 lines took 2.5 times as long as the others" in found[0][1]
-    assert "(n = 12) against 34.5 hours (n = 30)" in found[0][1]
+    assert "(n = 12) against 1.4 d (n = 30)" in found[0][1]
     assert found[0][2:] == (42, True)
 
 
@@ -302,7 +300,7 @@ def test_a_stage_that_has_become_the_bottleneck(warehouse: sa.Engine) -> None:
     changes(warehouse, 30)
     tell(warehouse, [LAST])
     (_, (_, sentence, n)) = said(warehouse, "bottleneck", "subject, sentence, n")
-    assert "The bottleneck is pickup (opening to first review): a median of 33 hours" in sentence
+    assert "The bottleneck is pickup (opening to first review): a median of 1.4 d" in sentence
     assert "(n = 20)" in sentence
     assert n == 60
 
