@@ -43,15 +43,7 @@ def overview_table(
         cells += [*_health_cells(site, summary, metrics), alerts_cell(summary)]
         cells += [gate_cell(site, summary)] if has_gates else []
         rows.append(Row(tuple(cells), anchor=wording.anchor("repo", summary.repository)))
-    return Table(
-        caption="Repositories, those that need attention most first",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        csv=csv,
-        empty="No repository is active.",
-        note=note,
-        filterable=True,
-    )
+    return _table("Repositories, those that need attention most first", columns, rows, note=note, csv=csv)
 
 
 def lights_table(
@@ -67,22 +59,13 @@ def lights_table(
     columns += [Column("Open alerts", numeric=True)]
     rows = []
     for summary in summaries:
-        ships = Cell(wording.ships_by(summary.ships_by), sort=summary.ships_by or "", role=_dim(not summary.ships_by))
-        cells = [name_cell(site, summary), ships, weakest_cell(summary)]
+        cells = [name_cell(site, summary), _ships_cell(summary), weakest_cell(summary)]
         cells += [key_cell(site, summary, metrics[key]) for key in keys]
         cells += _health_cells(site, summary, metrics)
         cells += [light_cell(site, summary, metrics[key]) for key in (STARS, RESPONSE) if key in metrics]
         cells.append(alerts_cell(summary))
         rows.append(Row(tuple(cells), anchor=wording.anchor("repo", summary.repository)))
-    return Table(
-        caption="All repositories",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        csv=csv,
-        empty="There is no repository yet.",
-        note=note,
-        filterable=True,
-    )
+    return _table("All repositories", columns, rows, note=note, csv=csv, empty="There is no repository yet.")
 
 
 def delivery_table(
@@ -95,19 +78,26 @@ def delivery_table(
     columns += [Column(SHORT_TITLES[key], numeric=True) for key in keys]
     rows = []
     for summary in summaries:
-        ships = Cell(wording.ships_by(summary.ships_by), sort=summary.ships_by or "", role=_dim(not summary.ships_by))
-        cells = [name_cell(site, summary), ships, weakest_cell(summary)]
+        cells = [name_cell(site, summary), _ships_cell(summary), weakest_cell(summary)]
         cells += [key_cell(site, summary, metrics[key]) for key in keys]
         rows.append(Row(tuple(cells)))
-    return Table(
-        caption="Delivery by repository",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        csv=csv,
-        empty="No repository is active.",
-        note=note,
-        filterable=True,
-    )
+    return _table("Delivery by repository", columns, rows, note=note, csv=csv)
+
+
+def _table(
+    caption: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    *,
+    note: str,
+    csv: str,
+    empty: str = "No repository is active.",
+) -> Table:
+    return Table(caption, tuple(columns), tuple(rows), csv=csv, empty=empty, note=note, filterable=True)
+
+
+def _ships_cell(summary: Summary) -> Cell:
+    return Cell(wording.ships_by(summary.ships_by), sort=summary.ships_by or "", role=_dim(not summary.ships_by))
 
 
 def repositories_csv(
