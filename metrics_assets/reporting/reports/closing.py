@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from metrics_assets.reporting.documents import Document, ReportKind, Section
 from metrics_assets.reporting.reports.lines import day
-from metrics_assets.reporting.reports.parts import SPAN, has_year
+from metrics_assets.reporting.reports.parts import SPAN, has_year, span, subtitle
 from metrics_assets.reporting.reports.records import Figures
 from metrics_assets.reporting.reports.windows import shifted
 from metrics_assets.reporting.wording import count
+
+
+def document_of_period(
+    figures: Figures, report: ReportKind, title: str, *, verdict: str, sections: tuple[Section, ...]
+) -> Document:
+    """A report with the head and the footer that all of them have."""
+    return Document(
+        report=report,
+        title=f"{title}, {span(figures)}",
+        subtitle=subtitle(figures),
+        period_start=figures.period_start,
+        period_end=figures.period_end,
+        as_of=figures.as_of,
+        verdict=verdict,
+        sections=sections,
+        footer=footer(figures),
+    )
 
 
 def footer(figures: Figures) -> tuple[tuple[str, str], ...]:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from metrics_assets.reporting.documents import Block, Bullets, Document, Notes, Paragraph, Section
 from metrics_assets.reporting.reports import contents
-from metrics_assets.reporting.reports.closing import footer
+from metrics_assets.reporting.reports.closing import document_of_period
 from metrics_assets.reporting.reports.decisions import decisions
 from metrics_assets.reporting.reports.findings import Finding, first, risks, wins
 from metrics_assets.reporting.reports.goals import goal_count
-from metrics_assets.reporting.reports.parts import facts, north_star_facts, span, subtitle
+from metrics_assets.reporting.reports.parts import facts, north_star_facts
 from metrics_assets.reporting.reports.records import Figures
 from metrics_assets.reporting.reports.tiers import history_grid, keys_grid, repositories_grid
 from metrics_assets.reporting.reports.verdicts import verdict
@@ -22,13 +22,10 @@ def executive_summary_document(figures: Figures) -> Document:
     """The month for those who decide; the places for notes are empty."""
     history = history_grid(figures)
     delivery = [*keys_grid(figures, contents.KEYS), *repositories_grid(figures, _MOST)]
-    return Document(
-        report="executive_summary",
-        title=f"Executive summary, {span(figures)}",
-        subtitle=subtitle(figures),
-        period_start=figures.period_start,
-        period_end=figures.period_end,
-        as_of=figures.as_of,
+    return document_of_period(
+        figures,
+        "executive_summary",
+        "Executive summary",
         verdict=verdict(figures),
         sections=(
             Section("decisions", "Decisions asked for", _decisions(figures)),
@@ -38,7 +35,6 @@ def executive_summary_document(figures: Figures) -> Document:
             Section("delivery", "Delivery", tuple(delivery)),
             *([Section("tiers", "Tiers month by month", tuple(history))] if history else []),
         ),
-        footer=footer(figures),
     )
 
 

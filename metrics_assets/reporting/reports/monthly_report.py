@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from metrics_assets.reporting.documents import Block, Bullets, Document, Facts, Notes, Paragraph, Section
 from metrics_assets.reporting.reports import contents
-from metrics_assets.reporting.reports.closing import footer
+from metrics_assets.reporting.reports.closing import document_of_period
 from metrics_assets.reporting.reports.findings import ABOUT_GOALS, THEMES, Finding, Theme, first, risks, wins
 from metrics_assets.reporting.reports.goals import goal_name, goals_grid, judged, outlook_blocks
 from metrics_assets.reporting.reports.lines import day
-from metrics_assets.reporting.reports.parts import NOT_FED, facts, open_and_closed, pictures, span, subtitle
+from metrics_assets.reporting.reports.parts import NOT_FED, facts, open_and_closed, pictures
 from metrics_assets.reporting.reports.records import Figures, GoalState
 from metrics_assets.reporting.reports.tiers import keys_grid, repositories_grid
 from metrics_assets.reporting.reports.verdicts import verdict
@@ -29,13 +29,10 @@ _WORDS = {"technical": "Technical", "community": "Community", "business": "Busin
 def monthly_report_document(figures: Figures) -> Document:
     """The report of a month; the places for notes are empty."""
     good, bad = wins(figures), risks(figures)
-    return Document(
-        report="monthly_report",
-        title=f"Monthly report, {span(figures)}",
-        subtitle=subtitle(figures),
-        period_start=figures.period_start,
-        period_end=figures.period_end,
-        as_of=figures.as_of,
+    return document_of_period(
+        figures,
+        "monthly_report",
+        "Monthly report",
         verdict=verdict(figures),
         sections=(
             Section("executive_summary", "Executive summary", _summary(figures, good, bad)),
@@ -48,7 +45,6 @@ def monthly_report_document(figures: Figures) -> Document:
             Section("recommendations", "Recommendations", _recommendations(bad)),
             Section("next_month_goals", "Goals for next month", _goals(figures)),
         ),
-        footer=footer(figures),
     )
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from metrics_assets.reporting.documents import Block, Bullets, Document, Grid, Notes, Paragraph, Section
 from metrics_assets.reporting.reports import contents
-from metrics_assets.reporting.reports.closing import footer, next_report
+from metrics_assets.reporting.reports.closing import document_of_period, next_report
 from metrics_assets.reporting.reports.decisions import decisions, threshold_advice
 from metrics_assets.reporting.reports.findings import Finding, first, risks, wins
 from metrics_assets.reporting.reports.goals import goal_count, goals_grid, judged, outlook_blocks
 from metrics_assets.reporting.reports.lines import day
-from metrics_assets.reporting.reports.parts import NOT_FED, facts, north_star_facts, pictures, span, subtitle
+from metrics_assets.reporting.reports.parts import NOT_FED, facts, north_star_facts, pictures
 from metrics_assets.reporting.reports.records import Figures
 from metrics_assets.reporting.reports.tiers import history_grid, keys_grid, repositories_grid
 from metrics_assets.reporting.reports.verdicts import verdict
@@ -26,13 +26,10 @@ _STATUSES = ("met", "on track", "at risk", "off track", "unknown")
 def quarterly_review_document(figures: Figures) -> Document:
     """The review of a quarter; the places for notes are empty."""
     good, bad = wins(figures), risks(figures)
-    return Document(
-        report="quarterly_review",
-        title=f"Quarterly review, {span(figures)}",
-        subtitle=subtitle(figures),
-        period_start=figures.period_start,
-        period_end=figures.period_end,
-        as_of=figures.as_of,
+    return document_of_period(
+        figures,
+        "quarterly_review",
+        "Quarterly review",
         verdict=verdict(figures),
         sections=(
             Section("summary", "The quarter", _summary(figures, good, bad)),
@@ -50,7 +47,6 @@ def quarterly_review_document(figures: Figures) -> Document:
             Section("thresholds", "Review of the thresholds", _thresholds(figures)),
             Section("documents", "Review of the documents", _documents(figures)),
         ),
-        footer=footer(figures),
     )
 
 

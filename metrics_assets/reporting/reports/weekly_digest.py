@@ -18,11 +18,11 @@ from metrics_assets.reporting.documents import (
     Section,
 )
 from metrics_assets.reporting.reports import contents
-from metrics_assets.reporting.reports.closing import footer
+from metrics_assets.reporting.reports.closing import document_of_period
 from metrics_assets.reporting.reports.findings import first, open_alerts, risks, wins
 from metrics_assets.reporting.reports.goals import UNSAID, goal_name, goal_outlook, judged
 from metrics_assets.reporting.reports.lines import amount, change, day, number
-from metrics_assets.reporting.reports.parts import facts, not_known, span, subtitle
+from metrics_assets.reporting.reports.parts import facts, not_known
 from metrics_assets.reporting.reports.records import Figures, IssueState
 from metrics_assets.reporting.reports.tiers import repositories_grid
 from metrics_assets.reporting.reports.verdicts import delivery, standing
@@ -39,13 +39,10 @@ _URGENT = (("P0", "P0 (labels p0, critical, security)"), ("P1", "P1 (labels p1, 
 
 def weekly_digest_document(figures: Figures) -> Document:
     """The digest of a week; the places for notes are empty."""
-    return Document(
-        report="weekly_digest",
-        title=f"Weekly digest, {span(figures)}",
-        subtitle=subtitle(figures),
-        period_start=figures.period_start,
-        period_end=figures.period_end,
-        as_of=figures.as_of,
+    return document_of_period(
+        figures,
+        "weekly_digest",
+        "Weekly digest",
         verdict=_verdict(figures),
         sections=(
             Section("actions", "Three things to do", _actions(figures)),
@@ -55,7 +52,6 @@ def weekly_digest_document(figures: Figures) -> Document:
             Section("changes", "What changed", _changes(figures)),
             Section("ahead", "What is due next", _ahead(figures)),
         ),
-        footer=footer(figures),
     )
 
 
